@@ -1,0 +1,180 @@
+"""The WSGI layer in front of moto: parse, count, fault, check, answer, remember."""
+
+from __future__ import annotations
+
+import argparse
+import importlib
+import json
+import pkgutil
+import socket
+import sys
+import time
+import traceback
+from collections.abc import Callable, Iterable
+from types import ModuleType
+from typing import Any
+
+from . import calls, control, faults, hooks, moto_app, render
+from . import request as requests
+from .hooks import AwsError, Request
+from .render import Answer
+from .request import Malformed
+
+StartResponse = Callable[..., Any]
+
+
+class LocalAws:
+    """The application. `start` imports the hooks; `stop` ends what they started."""
+
+    def __init__(self, args: argparse.Namespace) -> None:
+        self.args = args
+        self.parts: list[ModuleType] = []
+
+    def start(self) -> None:
+        """Import every module of the parts in use, then call their start(args)."""
+        names = ["rules", "gaps"]
+        if not self.args.control_plane_only:
+            names.append("dataplane")
+        for name in names:
+            package = importlib.import_module(f"{__package__}.{name}")
+            for module in pkgutil.iter_modules(package.__path__):
+                importlib.import_module(f"{package.__name__}.{module.name}")
+            self.parts.append(package)
+        for part in self.parts:
+            if hasattr(part, "start"):
+                part.start(self.args)
+
+    def stop(self) -> None:
+        """Stop the parts, last started first; one failure does not keep the others."""
+        while self.parts:
+            part = self.parts.pop()
+            try:
+                if hasattr(part, "stop"):
+                    part.stop()
+            except Exception:
+                traceback.print_exc(file=sys.stderr)
+
+    def __call__(
+        self, environ: dict[str, Any], start_response: StartResponse
+    ) -> Iterable[bytes]:
+        body = requests.read_body(environ)
+        path = environ.get("PATH_INFO", "/")
+        if path.startswith("/_local/"):
+            answer = _control(environ, path, body)
+        else:
+            try:
+                answer = self._answer(environ, body)
+            except _Dropped:
+                return _drop(environ)
+        headers = [
+            (key, value)
+            for key, value in answer.headers
+            if key.lower() not in ("content-length", "connection")
+        ]
+        if environ["REQUEST_METHOD"] == "HEAD":
+            headers += [
+                header for header in answer.headers if header[0].lower() == "content-length"
+            ]
+        else:
+            headers.append(("Content-Length", str(len(answer.body))))
+        start_response(f"{answer.status} {_phrase(answer.status)}", headers)
+        return [answer.body]
+
+    def _answer(self, environ: dict[str, Any], body: bytes) -> Answer:
+        try:
+            request = requests.parse(environ, body)
+        except Malformed as refusal:
+            entry = calls.record(refusal.request)
+            entry["status"], entry["code"] = refusal.status, refusal.code
+            return render.error(refusal.request, refusal)
+        if request is None:
+            with hooks.lock:
+                return moto_app.call(environ, body, None)
+        request.headers[":method"] = environ["REQUEST_METHOD"]
+        entry = calls.record(request)
+        answer = _with_faults(environ, request)
+        entry["status"], entry["code"] = answer.status, answer.code
+        return answer
+
+
+class _Dropped(Exception):
+    """The call was executed, and the answer must not arrive."""
+
+
+def _with_faults(environ: dict[str, Any], request: Request) -> Answer:
+    lost = False
+    for fault in faults.firing(request):
+        match fault.rule["kind"]:
+            case "latency":
+                time.sleep(fault.rule["ms"] / 1000)
+            case "throttle":
+                return render.error(request, faults.throttled(request.service))
+            case "error500":
+                return render.error(request, faults.server_error(request.service, 500))
+            case "error503":
+                return render.error(request, faults.server_error(request.service, 503))
+            case "lost":
+                lost = True
+    with hooks.lock:
+        answer = _execute(environ, request)
+    if lost:
+        raise _Dropped
+    return answer
+
+
+def _execute(environ: dict[str, Any], request: Request) -> Answer:
+    """Check, run and remember one call, under the lock."""
+    try:
+        for check in hooks.befores(request.service, request.action):
+            check(request)
+        instead = hooks.replacement(request.service, request.action)
+        if instead is not None:
+            answer = render.result(request, instead(request))
+        else:
+            answer = moto_app.call(environ, request.body, request)
+    except AwsError as refusal:
+        return render.error(request, refusal)
+    except NotImplementedError as error:
+        missing = str(error) or f"{request.service} {request.action}"
+        return render.error(request, AwsError("NotImplemented", missing, 501))
+    except Exception as error:
+        traceback.print_exc(file=sys.stderr)
+        internal = AwsError("InternalFailure", f"{type(error).__name__}: {error}", 500)
+        return render.error(request, internal)
+    if answer.ok:
+        _run_afters(request, answer)
+    return answer
+
+
+def _run_afters(request: Request, answer: Answer) -> None:
+    effects = hooks.afters(request.service, request.action)
+    if not effects:
+        return
+    result = moto_app.read(request, answer)
+    for effect in effects:
+        try:
+            effect(request, result)
+        except Exception:
+            # The call has succeeded and its caller is told so; the log has the rest.
+            traceback.print_exc(file=sys.stderr)
+
+
+def _control(environ: dict[str, Any], path: str, body: bytes) -> Answer:
+    status, value = control.handle(
+        environ["REQUEST_METHOD"], path, environ.get("QUERY_STRING", ""), body
+    )
+    text = json.dumps(value, default=str) + "\n"
+    return Answer(status, [("Content-Type", "application/json")], text.encode())
+
+
+def _drop(environ: dict[str, Any]) -> Iterable[bytes]:
+    """Close the connection under the client's feet."""
+    connection: socket.socket = environ["werkzeug.socket"]
+    connection.shutdown(socket.SHUT_RDWR)
+    raise ConnectionAbortedError("answer dropped on request")
+
+
+def _phrase(status: int) -> str:
+    from http.client import responses
+
+    return responses.get(status, "Unknown")

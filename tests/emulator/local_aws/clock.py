@@ -1,0 +1,70 @@
+"""How fast time goes here: AWS durations divided by the scale, or no waits at all."""
+
+from __future__ import annotations
+
+import heapq
+import itertools
+import sys
+import threading
+import time
+import traceback
+from collections.abc import Callable
+
+#: AWS seconds per real second; 0 means that nothing takes any time.
+scale: float = 1.0
+
+_queue: list[tuple[float, int, Callable[[], None]]] = []
+_wake = threading.Condition()
+_order = itertools.count()
+_thread: threading.Thread | None = None
+
+
+def configure(time_scale: float) -> None:
+    """Set the scale, once, at start."""
+    global scale
+    if time_scale < 0:
+        raise ValueError("the time scale cannot be negative")
+    scale = time_scale
+
+
+def due(seconds: float) -> float:
+    """Real seconds until something of this AWS duration is finished."""
+    return seconds / scale if scale else 0.0
+
+
+def later(seconds: float, fn: Callable[[], None]) -> None:
+    """Run fn on a thread of its own once `seconds` AWS seconds have passed.
+
+    With no waits it still runs on that thread, at once: the caller may hold locks.
+    fn runs without the state lock and takes it if it touches moto.
+    """
+    after_real(due(seconds), fn)
+
+
+def after_real(seconds: float, fn: Callable[[], None]) -> None:
+    """As `later`, in real seconds."""
+    global _thread
+    with _wake:
+        heapq.heappush(_queue, (time.monotonic() + seconds, next(_order), fn))
+        if _thread is None:
+            _thread = threading.Thread(target=_run, name="clock", daemon=True)
+            _thread.start()
+        _wake.notify()
+
+
+def _run() -> None:
+    while True:
+        with _wake:
+            while not _queue or _queue[0][0] > time.monotonic():
+                wait = _queue[0][0] - time.monotonic() if _queue else None
+                _wake.wait(wait)
+            _, _, fn = heapq.heappop(_queue)
+        # A slow callback must not hold up the others.
+        threading.Thread(target=_guarded, args=(fn,), daemon=True).start()
+
+
+def _guarded(fn: Callable[[], None]) -> None:
+    try:
+        fn()
+    except Exception:
+        traceback.print_exc(file=sys.stderr)

@@ -1,0 +1,1 @@
+"""The processes behind the resources. Imported unless --control-plane-only is given."""
