@@ -1,0 +1,24 @@
+//! The ports: what the rules of the game need from a database, a ranking and a log.
+//!
+//! Every operation of [`Ledger`] that writes is one transaction: it has happened wholly, durably, when it answers `Ok`,
+//! and an error means that it is unknown whether it happened. Repeating it with the same keys is always safe.
+
+mod error;
+mod event;
+mod ports;
+mod rank_key;
+mod records;
+mod settings;
+
+pub mod aws;
+
+pub use error::{BoxError, StoreError};
+pub use event::{Event, EventPage, LOG_SHARDS, LogPosition, WriteReport, day_of, log_shard};
+pub use ports::{EventLog, Ledger, Ranking, ScoreCursor, Stores};
+pub use rank_key::{BoardKey, Order, RankKey};
+pub use records::{
+    Account, AccountOutcome, Advance, Grant, GrantOutcome, GrantRow, Item, LedgerEntry, NewAccount,
+    Player, PlayerId, Profile, PurchaseOrder, PurchaseOutcome, PurchaseRow, RankPage, RankedEntry,
+    ScoreOutcome, ScoreResult, ScoreRow, ScoreWrite, SessionRow,
+};
+pub use settings::{AwsSettings, CacheSettings, DatabaseSettings, LogSettings};

@@ -1,0 +1,227 @@
+//! The three ports.
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use jiff::{Timestamp, civil::Date};
+
+use super::{
+    AccountOutcome, BoardKey, Event, EventPage, Grant, GrantOutcome, LedgerEntry, LogPosition,
+    NewAccount, Order, PlayerId, Profile, PurchaseOrder, PurchaseOutcome, PurchaseRow, RankKey,
+    RankPage, RankedEntry, ScoreOutcome, ScoreRow, ScoreWrite, SessionRow, StoreError, WriteReport,
+};
+
+/// The truth: players, sessions, scores, coins, items, and the outbox. Migrated and usable once it is opened.
+#[async_trait]
+pub trait Ledger: Send + Sync {
+    /// Writes a row and rolls back: the database can be written to.
+    async fn check_write(&self) -> Result<(), StoreError>;
+
+    /// Opens an account for a device, or finds the one it has. Concurrent calls for one device make one account.
+    async fn open_account(&self, account: &NewAccount) -> Result<AccountOutcome, StoreError>;
+    /// The player, its score on this board and its items, as of the last commit (from the primary).
+    async fn profile(
+        &self,
+        player: &PlayerId,
+        board: &BoardKey,
+    ) -> Result<Option<Profile>, StoreError>;
+    /// Whether the player exists.
+    async fn player_exists(&self, player: &PlayerId) -> Result<bool, StoreError>;
+
+    /// Keeps a new session.
+    async fn insert_session(&self, session: &SessionRow) -> Result<(), StoreError>;
+    /// The session of this id, expired or not.
+    async fn session(&self, id: &str) -> Result<Option<SessionRow>, StoreError>;
+    /// Replaces the token if `expected` is still the valid one (which becomes the previous one). False: it was not.
+    async fn rotate_session(
+        &self,
+        id: &str,
+        expected: &[u8],
+        token_hash: &[u8],
+        at: Timestamp,
+        expires_at: Timestamp,
+    ) -> Result<bool, StoreError>;
+    /// Removes a session; removing none is success.
+    async fn delete_session(&self, id: &str) -> Result<(), StoreError>;
+
+    /// Records a run and what it does to the player's standing; one transaction with its event.
+    async fn record_score(&self, write: &ScoreWrite) -> Result<ScoreOutcome, StoreError>;
+    /// The player's standing on a board.
+    async fn score(
+        &self,
+        player: &PlayerId,
+        board: &BoardKey,
+    ) -> Result<Option<ScoreRow>, StoreError>;
+    /// Standings changed at or after `since`, of all boards: for the reconciler. At most `limit`, ordered by change time
+    /// and then by (player, board, season); `after` goes on behind the last row of the answer before.
+    async fn recent_scores(
+        &self,
+        since: Timestamp,
+        after: Option<&ScoreCursor>,
+        limit: u32,
+    ) -> Result<(Vec<(BoardKey, ScoreRow)>, Option<ScoreCursor>), StoreError>;
+    /// All standings of a board in the order of player ids, behind `after`: for a rebuild.
+    async fn all_scores(
+        &self,
+        board: &BoardKey,
+        after: Option<&PlayerId>,
+        limit: u32,
+    ) -> Result<Vec<ScoreRow>, StoreError>;
+
+    /// The purchase that this key is bound to.
+    async fn purchase(
+        &self,
+        player: &PlayerId,
+        key: &str,
+    ) -> Result<Option<PurchaseRow>, StoreError>;
+    /// Debits, gives the item, writes ledger, purchase and event: all or nothing.
+    async fn buy(&self, order: &PurchaseOrder) -> Result<PurchaseOutcome, StoreError>;
+    /// Credits, writes ledger, grant and event: all or nothing.
+    async fn grant(&self, grant: &Grant) -> Result<GrantOutcome, StoreError>;
+    /// A player's ledger, newest first, with `seq` below `before`.
+    async fn ledger(
+        &self,
+        player: &PlayerId,
+        before: Option<i64>,
+        limit: u32,
+    ) -> Result<Vec<LedgerEntry>, StoreError>;
+
+    /// Puts events into the outbox. An event whose id is there already is skipped.
+    async fn append_events(&self, events: &[Event]) -> Result<(), StoreError>;
+    /// Leases up to `limit` events, the oldest first, that are due and whose lease is free or over: nobody else gets
+    /// them before `until`. Two callers never get the same event at once.
+    async fn claim_events(
+        &self,
+        owner: &str,
+        now: Timestamp,
+        until: Timestamp,
+        limit: u32,
+    ) -> Result<Vec<Event>, StoreError>;
+    /// Removes delivered events, whoever leases them.
+    async fn complete_events(&self, ids: &[String]) -> Result<(), StoreError>;
+    /// Gives events that this owner leases back; they are not due before `due`.
+    async fn release_events(
+        &self,
+        owner: &str,
+        ids: &[String],
+        due: Timestamp,
+    ) -> Result<(), StoreError>;
+    /// How many events wait, and since when the oldest does.
+    async fn outbox_backlog(&self) -> Result<(u64, Option<Timestamp>), StoreError>;
+
+    /// Removes runs recorded before `runs_before` and sessions that expired before `now`, at most `limit` of each.
+    /// Answers how many rows went.
+    async fn purge(
+        &self,
+        runs_before: Timestamp,
+        now: Timestamp,
+        limit: u32,
+    ) -> Result<u64, StoreError>;
+
+    /// Closes the connections after what is in flight.
+    async fn close(&self);
+}
+
+/// Where a listing of recent standings goes on.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ScoreCursor {
+    /// The change time of the last row.
+    pub changed_at: Timestamp,
+    /// Its player.
+    pub player: PlayerId,
+    /// Its board.
+    pub board: BoardKey,
+}
+
+/// Ranks, in real time. Holds nothing that the ledger does not hold.
+#[async_trait]
+pub trait Ranking: Send + Sync {
+    /// Takes standings, each only if its version is higher than the one held for that player.
+    async fn apply(
+        &self,
+        board: &BoardKey,
+        order: Order,
+        rows: &[ScoreRow],
+    ) -> Result<(), StoreError>;
+    /// [`Ranking::apply`] of one row, and the rank the player has then with the board's total.
+    async fn apply_one(
+        &self,
+        board: &BoardKey,
+        order: Order,
+        row: &ScoreRow,
+    ) -> Result<(RankedEntry, u64), StoreError>;
+    /// The player's line and the board's total. Unset: not on the board.
+    async fn rank(
+        &self,
+        board: &BoardKey,
+        order: Order,
+        player: &PlayerId,
+    ) -> Result<Option<(RankedEntry, u64)>, StoreError>;
+    /// The lines behind `after` (the key need not be on the board any more), from rank 1 if unset.
+    async fn page(
+        &self,
+        board: &BoardKey,
+        order: Order,
+        after: Option<&RankKey>,
+        limit: u32,
+    ) -> Result<RankPage, StoreError>;
+    /// Up to `radius` lines above and below the player's, and it. Unset: not on the board.
+    async fn around(
+        &self,
+        board: &BoardKey,
+        order: Order,
+        player: &PlayerId,
+        radius: u32,
+    ) -> Result<Option<RankPage>, StoreError>;
+    /// The lines of these players, in order of rank; who is not on the board is left out.
+    async fn among(
+        &self,
+        board: &BoardKey,
+        order: Order,
+        players: &[PlayerId],
+    ) -> Result<RankPage, StoreError>;
+    /// Whether a rebuild was finished since it was last empty: false after a loss of data.
+    async fn is_built(&self, board: &BoardKey) -> Result<bool, StoreError>;
+    /// Says that a rebuild is finished.
+    async fn mark_built(&self, board: &BoardKey) -> Result<(), StoreError>;
+    /// Reaches the ranking.
+    async fn check(&self) -> Result<(), StoreError>;
+    /// Closes the connections.
+    async fn close(&self) {}
+}
+
+/// The log for marketing: append only, keyed by day, shard, player and event id.
+#[async_trait]
+pub trait EventLog: Send + Sync {
+    /// Writes events; any number of them. Writing one again changes nothing.
+    /// An error means that nothing is known of the whole batch.
+    async fn write(&self, events: &[Event]) -> Result<WriteReport, StoreError>;
+    /// A player's events of a UTC day behind `after` (a sort key).
+    async fn of_player(
+        &self,
+        day: Date,
+        player: &PlayerId,
+        after: Option<&str>,
+        limit: u32,
+    ) -> Result<EventPage, StoreError>;
+    /// All events of a UTC day, shard by shard. A page may be empty though more follow.
+    async fn of_day(
+        &self,
+        day: Date,
+        after: Option<&LogPosition>,
+        limit: u32,
+    ) -> Result<EventPage, StoreError>;
+    /// Reaches the log.
+    async fn check(&self) -> Result<(), StoreError>;
+}
+
+/// The three together.
+#[derive(Clone)]
+pub struct Stores {
+    /// The truth.
+    pub ledger: Arc<dyn Ledger>,
+    /// The ranks.
+    pub ranking: Arc<dyn Ranking>,
+    /// The log.
+    pub events: Arc<dyn EventLog>,
+}

@@ -1,0 +1,339 @@
+//! What the ports carry.
+
+use std::fmt;
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
+use super::{BoardKey, Event, RankKey};
+
+/// A player's id: 1 to 32 ASCII letters and digits, compared by bytes (a ULID in text when made here).
+#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct PlayerId(String);
+
+impl PlayerId {
+    /// The id in this text, if it can be one.
+    #[must_use]
+    pub fn parse(text: &str) -> Option<Self> {
+        let fits =
+            (1..=32).contains(&text.len()) && text.bytes().all(|b| b.is_ascii_alphanumeric());
+        fits.then(|| Self(text.to_owned()))
+    }
+
+    /// The id in text.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Display for PlayerId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+/// A player as the ledger knows one.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Player {
+    /// Who.
+    pub id: PlayerId,
+    /// Never negative, and always the sum of the player's ledger.
+    pub coins: i64,
+    /// When the account was made.
+    pub created_at: Timestamp,
+}
+
+/// A player's items of one kind in one slot.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Item {
+    /// From the catalogue.
+    pub item_id: String,
+    /// Unset: in no slot.
+    pub slot: Option<u8>,
+    /// At least 1.
+    pub quantity: i64,
+}
+
+/// A player with what belongs to it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Profile {
+    /// The player.
+    pub player: Player,
+    /// The score on the board that was asked for.
+    pub best_score: Option<i64>,
+    /// Ordered by item, then slot.
+    pub items: Vec<Item>,
+}
+
+/// A guest account to open, unless the device has one.
+#[derive(Debug, Clone)]
+pub struct NewAccount {
+    /// The id the player gets if it is new.
+    pub id: PlayerId,
+    /// The client's own name for the device, unique; 1 to 128 characters, compared by bytes.
+    pub device_id: String,
+    /// HMAC-SHA-256 of the device's secret.
+    pub device_mac: Vec<u8>,
+    /// The first coins; a ledger entry `signup` with ref = the player's id, unless 0.
+    pub coins: i64,
+    /// Now.
+    pub at: Timestamp,
+    /// Goes to the outbox if the account is new.
+    pub event: Event,
+}
+
+/// A player's account and the secret that opens it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Account {
+    /// Whose it is.
+    pub player: PlayerId,
+    /// What was kept when it was opened.
+    pub device_mac: Vec<u8>,
+}
+
+/// What opening an account came to.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum AccountOutcome {
+    /// It is new.
+    Created(Account),
+    /// The device had one; the caller checks the secret. Nothing was written.
+    Existing(Account),
+}
+
+/// A session: what its refresh token must hash to.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SessionRow {
+    /// Part of the token, not secret; a ULID in text.
+    pub id: String,
+    /// Whose session it is.
+    pub player: PlayerId,
+    /// SHA-256 of the token that is valid now.
+    pub token_hash: Vec<u8>,
+    /// SHA-256 of the token before it.
+    pub previous_hash: Option<Vec<u8>>,
+    /// When the token was last exchanged for a new one.
+    pub rotated_at: Timestamp,
+    /// The token is refused from here on.
+    pub expires_at: Timestamp,
+}
+
+/// A player's standing on a board, as kept in the ledger: the truth of the ranking.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ScoreRow {
+    /// What is ranked: score, when it was reached, by whom.
+    pub key: RankKey,
+    /// Raised by one in every transaction that changes the row; starts at 1.
+    pub version: i64,
+}
+
+/// The board's rule: from the score that stands (with when it was reached) and a new score, what stands now.
+/// `None`: nothing changes.
+pub type Advance = fn(Option<(i64, Timestamp)>, i64, Timestamp) -> Option<(i64, Timestamp)>;
+
+/// A score to record.
+#[derive(Debug, Clone)]
+pub struct ScoreWrite {
+    /// By whom.
+    pub player: PlayerId,
+    /// Where.
+    pub board: BoardKey,
+    /// The points.
+    pub score: i64,
+    /// The client's id of the run; 1 to 64 characters, unique per player, compared by bytes.
+    pub run_id: String,
+    /// SHA-256 of what was sent, to tell a repeat from another run under the same id.
+    pub payload_hash: Vec<u8>,
+    /// Now.
+    pub at: Timestamp,
+    /// Decides, inside the transaction, what stands.
+    pub advance: Advance,
+    /// Goes to the outbox in the same transaction.
+    pub event: Event,
+}
+
+/// What a recorded score led to. Kept with the run, so that a repeat is answered alike.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ScoreResult {
+    /// What stood before, if anything.
+    pub previous_best: Option<i64>,
+    /// What stands since.
+    pub best: i64,
+    /// Whether what stands changed.
+    pub improved: bool,
+    /// When what stands was reached.
+    pub achieved_at: Timestamp,
+}
+
+/// What recording a score came to.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum ScoreOutcome {
+    /// It is recorded; `row` is the standing now.
+    Recorded {
+        /// The answer.
+        result: ScoreResult,
+        /// For the ranking.
+        row: ScoreRow,
+    },
+    /// The run was recorded before with the same payload; `row` is the standing now.
+    Repeated {
+        /// The first answer.
+        result: ScoreResult,
+        /// For the ranking.
+        row: ScoreRow,
+    },
+    /// The run was recorded before with another payload.
+    RunConflict,
+    /// No such player.
+    UnknownPlayer,
+}
+
+/// A purchase to make.
+#[derive(Debug, Clone)]
+pub struct PurchaseOrder {
+    /// The id it gets if granted; a ULID in text. Also the ledger entry's ref; its reason is `purchase`.
+    pub purchase_id: String,
+    /// Who buys.
+    pub player: PlayerId,
+    /// The Idempotency-Key: 1 to 128 characters, unique per player, compared by bytes.
+    pub key: String,
+    /// SHA-256 of what was sent.
+    pub payload_hash: Vec<u8>,
+    /// What is bought, one piece.
+    pub item_id: String,
+    /// Where it goes.
+    pub slot: Option<u8>,
+    /// What it costs, at least 0.
+    pub price: i64,
+    /// Now.
+    pub at: Timestamp,
+    /// Goes to the outbox if granted.
+    pub event: Event,
+}
+
+/// A granted purchase, kept for ever.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PurchaseRow {
+    /// Its id.
+    pub purchase_id: String,
+    /// What was bought.
+    pub item_id: String,
+    /// Where it went.
+    pub slot: Option<u8>,
+    /// What was paid.
+    pub price: i64,
+    /// The coins left after it.
+    pub balance: i64,
+    /// When.
+    pub at: Timestamp,
+    /// SHA-256 of what was sent.
+    pub payload_hash: Vec<u8>,
+}
+
+/// What a purchase came to. Only `Granted` wrote anything.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum PurchaseOutcome {
+    /// Paid and given.
+    Granted(PurchaseRow),
+    /// The key is bound already: the row it is bound to. The caller compares the payload.
+    Bound(PurchaseRow),
+    /// The balance is below the price.
+    TooFewCoins {
+        /// What the player has.
+        balance: i64,
+    },
+    /// No such player.
+    UnknownPlayer,
+}
+
+/// Coins to give to a player.
+#[derive(Debug, Clone)]
+pub struct Grant {
+    /// The id it gets; a ULID in text. Also the ledger entry's ref; the entry's reason is `grant`.
+    pub grant_id: String,
+    /// Who gets them.
+    pub player: PlayerId,
+    /// The Idempotency-Key, as with purchases (but in a name space of its own).
+    pub key: String,
+    /// SHA-256 of what was sent.
+    pub payload_hash: Vec<u8>,
+    /// How many, at least 1.
+    pub coins: i64,
+    /// Why, 1 to 200 characters.
+    pub reason: String,
+    /// No balance may rise above this.
+    pub max_balance: i64,
+    /// Now.
+    pub at: Timestamp,
+    /// Goes to the outbox if granted.
+    pub event: Event,
+}
+
+/// A grant that was made, kept for ever.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct GrantRow {
+    /// Its id.
+    pub grant_id: String,
+    /// How many coins.
+    pub coins: i64,
+    /// Why.
+    pub reason: String,
+    /// The coins after it.
+    pub balance: i64,
+    /// When.
+    pub at: Timestamp,
+    /// SHA-256 of what was sent.
+    pub payload_hash: Vec<u8>,
+}
+
+/// What a grant came to. Only `Granted` wrote anything.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum GrantOutcome {
+    /// The coins are there.
+    Granted(GrantRow),
+    /// The key is bound already: the row it is bound to. The caller compares the payload.
+    Bound(GrantRow),
+    /// The balance would rise above the limit.
+    TooManyCoins {
+        /// What the player has.
+        balance: i64,
+    },
+    /// No such player.
+    UnknownPlayer,
+}
+
+/// One movement of a player's coins.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LedgerEntry {
+    /// Its place: rises with every movement of a player (written under the player's row lock).
+    pub seq: i64,
+    /// Coins gained, or lost if negative.
+    pub delta: i64,
+    /// Coins after it.
+    pub balance: i64,
+    /// `signup`, `purchase`, `grant`.
+    pub reason: String,
+    /// When.
+    pub at: Timestamp,
+    /// The purchase, grant or player it stems from.
+    pub reference: String,
+}
+
+/// One line of a board.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RankedEntry {
+    /// From 1.
+    pub rank: u64,
+    /// Score, time, player.
+    pub key: RankKey,
+}
+
+/// Some lines of a board.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct RankPage {
+    /// In order of rank.
+    pub entries: Vec<RankedEntry>,
+    /// How many players are on the board.
+    pub total: u64,
+}
