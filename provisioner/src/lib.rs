@@ -1,1 +1,5 @@
+//! `provision`: a TOML blueprint in, a running mobile-game backend on AWS out, and down again without a trace.
 
+pub mod aws;
+pub mod blueprint;
+pub mod kinds;

@@ -1,0 +1,130 @@
+//! The SDK clients (the only place that builds one), tags, names within limits, error codes.
+
+pub mod codes;
+pub mod error;
+pub mod intercept;
+pub mod stack;
+pub mod tags;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use aws_config::retry::RetryConfig;
+use aws_config::timeout::TimeoutConfig;
+use aws_config::{BehaviorVersion, Region, SdkConfig};
+
+use error::CallError;
+use intercept::{Around, NeverRetryBlindly, Watch};
+
+/// CloudFront's certificates and metrics live here, wherever the stack is.
+pub const US_EAST_1: &str = "us-east-1";
+
+/// How to reach AWS: the global options of the CLI.
+#[derive(Debug, Clone, Default)]
+pub struct Connection {
+    /// Overrides every service's endpoint (a local AWS).
+    pub endpoint_url: Option<String>,
+    /// The home region.
+    pub region: Option<String>,
+    /// A profile of the shared configuration files.
+    pub profile: Option<String>,
+}
+
+macro_rules! clients {
+    ($($field:ident: $sdk:ident),* $(,)?; $($global:ident: $gsdk:ident),* $(,)?) => {
+        /// Every client, over one HTTP stack. Global services and what CloudFront needs talk to us-east-1.
+        #[derive(Debug, Clone)]
+        pub struct Aws {
+            /// The home region.
+            pub home: String,
+            /// The endpoint that replaces AWS's own, if any.
+            pub endpoint_url: Option<String>,
+            $(#[doc = concat!("`", stringify!($sdk), "` in the home region.")] pub $field: $sdk::Client,)*
+            $(#[doc = concat!("`", stringify!($gsdk), "` in us-east-1.")] pub $global: $gsdk::Client,)*
+        }
+
+        impl Aws {
+            fn build(config: &SdkConfig, home: String, watch: Arc<dyn Watch>) -> Self {
+                let global = config.to_builder().region(Region::new(US_EAST_1)).build();
+                Self {
+                    home,
+                    endpoint_url: config.endpoint_url().map(str::to_owned),
+                    $($field: $sdk::Client::from_conf(
+                        $sdk::config::Builder::from(config)
+                            .interceptor(Around(watch.clone()))
+                            .retry_classifier(NeverRetryBlindly)
+                            .build(),
+                    ),)*
+                    $($global: $gsdk::Client::from_conf(
+                        $gsdk::config::Builder::from(&global)
+                            .interceptor(Around(watch.clone()))
+                            .retry_classifier(NeverRetryBlindly)
+                            .build(),
+                    ),)*
+                }
+            }
+        }
+    };
+}
+
+clients! {
+    acm: aws_sdk_acm,
+    autoscaling: aws_sdk_autoscaling,
+    cloudwatch: aws_sdk_cloudwatch,
+    dynamodb: aws_sdk_dynamodb,
+    ec2: aws_sdk_ec2,
+    elasticache: aws_sdk_elasticache,
+    elbv2: aws_sdk_elasticloadbalancingv2,
+    logs: aws_sdk_cloudwatchlogs,
+    rds: aws_sdk_rds,
+    s3: aws_sdk_s3,
+    secretsmanager: aws_sdk_secretsmanager,
+    sns: aws_sdk_sns,
+    ssm: aws_sdk_ssm,
+    sts: aws_sdk_sts;
+    acm_global: aws_sdk_acm,
+    cloudfront: aws_sdk_cloudfront,
+    cloudwatch_global: aws_sdk_cloudwatch,
+    iam: aws_sdk_iam,
+    route53: aws_sdk_route53,
+}
+
+/// Why no client could be made.
+#[derive(Debug, thiserror::Error)]
+pub enum ConnectError {
+    /// Neither blueprint, option, environment nor profile names a region.
+    #[error("no region: set [stack] region in the blueprint, --region, or AWS_REGION")]
+    NoRegion,
+}
+
+impl Aws {
+    /// Reads the environment and the shared configuration, and builds every client. Calls nothing.
+    pub async fn connect(connection: &Connection, watch: Arc<dyn Watch>) -> Result<Self, ConnectError> {
+        let mut loader = aws_config::defaults(BehaviorVersion::latest())
+            .retry_config(RetryConfig::standard().with_max_attempts(10).with_max_backoff(Duration::from_secs(8)))
+            .timeout_config(
+                TimeoutConfig::builder()
+                    .connect_timeout(Duration::from_secs(5))
+                    .operation_attempt_timeout(Duration::from_secs(60))
+                    .build(),
+            );
+        if let Some(url) = &connection.endpoint_url {
+            loader = loader.endpoint_url(url);
+        }
+        if let Some(profile) = &connection.profile {
+            loader = loader.profile_name(profile);
+        }
+        if let Some(region) = &connection.region {
+            loader = loader.region(Region::new(region.clone()));
+        }
+        let config = loader.load().await;
+        let home = config.region().ok_or(ConnectError::NoRegion)?.to_string();
+        Ok(Self::build(&config, home, watch))
+    }
+
+    /// The account that the credentials belong to.
+    pub async fn account(&self) -> Result<String, CallError> {
+        let identity = self.sts.get_caller_identity().send().await?;
+        Ok(identity.account().unwrap_or_default().to_owned())
+    }
+}

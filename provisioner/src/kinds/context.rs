@@ -1,0 +1,155 @@
+//! What a kind is given: where the stack is, and the clients.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex, OnceLock};
+
+use rand::RngExt;
+use secrecy::SecretString;
+use serde::Serialize;
+
+use crate::aws::Aws;
+use crate::aws::stack::{Stack, TAG_HOME, TAG_STACK, short_hash};
+use crate::aws::tags::Tags;
+
+/// The server binary that a new stack starts with.
+#[derive(Debug, Clone)]
+pub struct Artifact {
+    /// Where it is on this machine.
+    pub path: PathBuf,
+    /// Its SHA-256, in hex.
+    pub sha256: String,
+}
+
+/// What `desired` may know besides the blueprint: facts looked up once, before planning.
+#[derive(Debug, Clone)]
+pub struct Place {
+    /// The stack.
+    pub stack: Stack,
+    /// The zones it spreads over, in order.
+    pub zones: Vec<String>,
+    /// The id of an existing hosted zone to use (where the blueprint does not create one).
+    pub zone_id: Option<String>,
+    /// The id of the parent zone that delegates to ours.
+    pub parent_zone_id: Option<String>,
+    /// The binary that `up` deploys where the stack has none yet.
+    pub artifact: Option<Artifact>,
+}
+
+/// Options that change what create and delete do.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Options {
+    /// Data may be destroyed: no final snapshot, no backup, protection is lifted.
+    pub allow_data_loss: bool,
+}
+
+/// Everything a step may use.
+pub struct Cx {
+    /// The clients.
+    pub aws: Aws,
+    /// The stack.
+    pub stack: Stack,
+    /// The blueprint's free tags.
+    pub free_tags: BTreeMap<String, String>,
+    /// Options of this run.
+    pub options: Options,
+    /// The binary to upload, where there is one.
+    pub artifact: Option<Artifact>,
+    /// What was kept on purpose: description and the command that removes it.
+    pub kept: Mutex<Vec<Kept>>,
+    incarnation: OnceLock<String>,
+    random: Mutex<rand::rngs::StdRng>,
+    now: Arc<dyn Fn() -> jiff::Timestamp + Send + Sync>,
+}
+
+/// Something that `down` keeps on purpose.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Kept {
+    /// What it is, by name.
+    pub what: String,
+    /// The command that removes it.
+    pub remove: String,
+}
+
+impl Cx {
+    /// A context over `aws`; randomness and time are passed in.
+    pub fn new(
+        aws: Aws,
+        stack: Stack,
+        free_tags: BTreeMap<String, String>,
+        options: Options,
+        random: rand::rngs::StdRng,
+        now: Arc<dyn Fn() -> jiff::Timestamp + Send + Sync>,
+    ) -> Self {
+        Self {
+            aws,
+            stack,
+            free_tags,
+            options,
+            artifact: None,
+            kept: Mutex::new(Vec::new()),
+            incarnation: OnceLock::new(),
+            random: Mutex::new(random),
+            now,
+        }
+    }
+
+    /// The tags of the node at `address`.
+    pub fn tags(&self, address: &str) -> Tags {
+        Tags::for_node(&self.stack, address, &self.free_tags)
+    }
+
+    /// Stack and home alone, for what AWS makes on the stack's behalf.
+    pub fn stack_tags(&self) -> Tags {
+        Tags::stack_only(&self.stack, &self.free_tags)
+    }
+
+    /// An idempotency token for a create call: 32 letters and digits, from incarnation, address and parameters.
+    pub fn token(&self, address: &str, parameters: &impl Serialize) -> String {
+        let parameters = serde_json::to_string(parameters).unwrap_or_default();
+        short_hash(&format!("{}|{address}|{parameters}", self.incarnation()), 32)
+    }
+
+    /// The stack's incarnation: random, on the stack bucket, dies with it.
+    pub fn incarnation(&self) -> &str {
+        self.incarnation.get().map_or("", String::as_str)
+    }
+
+    /// Remembers the incarnation read from (or written to) the stack bucket. The first one stays.
+    pub fn remember_incarnation(&self, incarnation: &str) {
+        let _ = self.incarnation.set(incarnation.to_owned());
+    }
+
+    /// A random text of `length` characters out of `alphabet` (ASCII).
+    pub fn random_text(&self, alphabet: &[u8], length: usize) -> SecretString {
+        let mut random = self.random.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        let text: String = (0..length).map(|_| char::from(alphabet[random.random_range(0..alphabet.len())])).collect();
+        text.into()
+    }
+
+    /// Random bytes.
+    pub fn random_bytes(&self, length: usize) -> Vec<u8> {
+        let mut random = self.random.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        (0..length).map(|_| random.random::<u8>()).collect()
+    }
+
+    /// The time now.
+    pub fn now(&self) -> jiff::Timestamp {
+        (self.now)()
+    }
+
+    /// Notes something kept on purpose.
+    pub fn keep(&self, what: impl Into<String>, remove: impl Into<String>) {
+        let kept = Kept { what: what.into(), remove: remove.into() };
+        self.kept.lock().unwrap_or_else(std::sync::PoisonError::into_inner).push(kept);
+    }
+}
+
+impl Cx {
+    /// EC2 filters that match exactly this stack's resources.
+    pub fn ec2_filters(&self) -> Vec<aws_sdk_ec2::types::Filter> {
+        [(TAG_STACK, &self.stack.name), (TAG_HOME, &self.stack.home)]
+            .map(|(key, value)| aws_sdk_ec2::types::Filter::builder().name(format!("tag:{key}")).values(value).build())
+            .into()
+    }
+}

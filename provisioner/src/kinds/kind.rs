@@ -1,0 +1,308 @@
+//! The trait of a resource kind. Adding a kind is one new file and one line in the registry.
+
+use std::fmt::Debug;
+use std::future::Future;
+use std::time::Duration;
+
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
+use super::context::{Cx, Place};
+use super::spec::Attrs;
+use crate::aws::error::CallError;
+use crate::blueprint::Blueprint;
+
+/// What a change does to those who use the stack.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, serde::Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Impact {
+    /// Nobody notices.
+    None,
+    /// Changed in place, without an interruption.
+    InPlace,
+    /// Members are exchanged one after another.
+    Rolling,
+    /// A short interruption while a standby takes over.
+    Failover,
+    /// Deleted and made again; it holds nothing that is not made again.
+    Replacement,
+    /// Deleted and made again; what it holds is lost.
+    ReplacementDataLost,
+    /// Deleted; it holds nothing.
+    Deleted,
+    /// Deleted with what it holds.
+    DataLost,
+}
+
+/// What happens when a field differs.
+#[derive(Debug, Clone, Copy)]
+pub enum OnChange<Op> {
+    /// Not ours to decide: never a change.
+    Ignore,
+    /// The resource cannot be changed so: it is replaced.
+    Replace,
+    /// `Kind::update` is called with this operation (once for all fields that share it).
+    Update(Op, Impact),
+}
+
+/// One field of a spec, by its serialised name.
+#[derive(Debug, Clone, Copy)]
+pub struct Field<Op> {
+    /// The serialised name in the spec.
+    pub name: &'static str,
+    /// What a difference leads to.
+    pub on: OnChange<Op>,
+}
+
+impl<Op> Field<Op> {
+    /// A field whose change replaces the resource.
+    pub const fn replace(name: &'static str) -> Self {
+        Self { name, on: OnChange::Replace }
+    }
+    /// A field whose difference is not ours to decide.
+    pub const fn ignore(name: &'static str) -> Self {
+        Self { name, on: OnChange::Ignore }
+    }
+    /// A field that `op` changes in the live resource.
+    pub const fn update(name: &'static str, op: Op, impact: Impact) -> Self {
+        Self { name, on: OnChange::Update(op, impact) }
+    }
+}
+
+/// A node that the blueprint asks for.
+#[derive(Debug, Clone)]
+pub struct Want<S> {
+    /// Its address, for example `subnet/app-1`; unique in the stack.
+    pub address: String,
+    /// What it shall be. References in it are its dependencies.
+    pub spec: S,
+    /// Nodes it depends on without referring to them.
+    pub after: Vec<String>,
+}
+
+impl<S> Want<S> {
+    /// A node at `address`.
+    pub fn new(address: impl Into<String>, spec: S) -> Self {
+        Self { address: address.into(), spec, after: Vec::new() }
+    }
+    /// Adds a dependency that the spec does not show.
+    pub fn after(mut self, address: impl Into<String>) -> Self {
+        self.after.push(address.into());
+        self
+    }
+}
+
+/// Where a live resource is in its life.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, serde::Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum State {
+    /// Usable by its dependants.
+    Ready,
+    /// On its way (`creating`, `modifying`, ...): awaited, never created again.
+    Pending(String),
+    /// Going away.
+    Deleting,
+    /// It will not become usable by itself; why.
+    Failed(String),
+}
+
+/// A resource that AWS holds for this stack.
+#[derive(Debug, Clone)]
+pub struct Live<S> {
+    /// The address in its node tag (or that its parent implies).
+    pub address: String,
+    /// The id that AWS's calls take.
+    pub id: String,
+    /// What it is; every reference in it is a value.
+    pub spec: S,
+    /// Its outputs, for the nodes that refer to it. `id` is added by the engine.
+    pub attrs: Attrs,
+    /// Where it is in its life.
+    pub state: State,
+}
+
+/// What a create call left behind.
+#[derive(Debug, Clone)]
+pub struct Created {
+    /// The id that AWS's calls take.
+    pub id: String,
+    /// The outputs known so far; those of [`Kind::ready`] are added.
+    pub attrs: Attrs,
+}
+
+/// One look at something that takes time.
+#[derive(Debug, Clone)]
+pub enum Progress {
+    /// Done, with the outputs known now.
+    Ready(Attrs),
+    /// Not yet; the state that AWS names.
+    Pending(String),
+}
+
+/// A change of a live resource.
+#[derive(Debug)]
+pub struct Change<'a, S> {
+    /// What it is.
+    pub live: &'a Live<S>,
+    /// What it shall be; every reference is a value.
+    pub want: &'a S,
+    /// The fields that differ and belong to the operation.
+    pub fields: &'a [String],
+}
+
+/// Which half of a replacement comes first.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ReplaceOrder {
+    /// The old one goes before the new one is made (its name is taken until then).
+    DeleteFirst,
+    /// The new one is made, dependants move over, the old one goes.
+    CreateFirst,
+}
+
+/// What is about to happen, for [`Kind::expected`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Phase {
+    /// From the create call until usable.
+    Create,
+    /// From the update call until usable again.
+    Update,
+    /// From the delete call until gone.
+    Delete,
+}
+
+/// A failed step.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// An AWS call failed.
+    #[error(transparent)]
+    Call(#[from] CallError),
+    /// AWS gave the resource up.
+    #[error("{resource} failed: {reason}")]
+    Failed {
+        /// The resource's id.
+        resource: String,
+        /// AWS's reason.
+        reason: String,
+    },
+    /// AWS's answer lacks something that it always holds.
+    #[error("the answer to {call} lacks {what}")]
+    Incomplete {
+        /// Service and operation.
+        call: &'static str,
+        /// The missing member.
+        what: &'static str,
+    },
+    /// Refused before any call.
+    #[error("{what}; {help}")]
+    Refused {
+        /// What is wrong.
+        what: String,
+        /// What to do.
+        help: String,
+    },
+    /// A local file could not be read.
+    #[error("cannot read {path}")]
+    File {
+        /// The file.
+        path: std::path::PathBuf,
+        /// Why.
+        source: std::io::Error,
+    },
+    /// A value could not be read as JSON.
+    #[error("{what} is not what provision wrote")]
+    Json {
+        /// Which value.
+        what: String,
+        /// Why.
+        source: serde_json::Error,
+    },
+}
+
+impl<E>
+    From<
+        aws_smithy_runtime_api::client::result::SdkError<E, aws_smithy_runtime_api::client::orchestrator::HttpResponse>,
+    > for Error
+where
+    E: aws_smithy_types::error::metadata::ProvideErrorMetadata + std::error::Error + Send + Sync + 'static,
+{
+    fn from(
+        error: aws_smithy_runtime_api::client::result::SdkError<
+            E,
+            aws_smithy_runtime_api::client::orchestrator::HttpResponse,
+        >,
+    ) -> Self {
+        Self::Call(CallError::from(error))
+    }
+}
+
+impl From<aws_smithy_types::error::operation::BuildError> for Error {
+    fn from(error: aws_smithy_types::error::operation::BuildError) -> Self {
+        Self::Refused { what: error.to_string(), help: "this is a defect of provision: please report it".into() }
+    }
+}
+
+/// The result of every step.
+pub type Result<T, E = Error> = std::result::Result<T, E>;
+
+/// One kind of AWS resource.
+///
+/// Rules: tags go into the create call; `create` may be called again after an answer was lost, so it takes an
+/// idempotency token ([`Cx::token`]) or a deterministic name, or looks for its own tags first; `delete` of something
+/// gone is success. Codes that mean "not visible yet" or "still in use" are retried by the engine.
+pub trait Kind: Send + Sync + 'static {
+    /// What a node of this kind can be told to be. Serialised field by field; arrays compare as sets.
+    type Spec: Serialize + DeserializeOwned + Clone + Debug + Send + Sync;
+    /// The ways in which a live resource can be changed; `std::convert::Infallible` where there are none.
+    type Op: Copy + Debug + PartialEq + Send + Sync + 'static;
+
+    /// The kind's name, for example `security_group`.
+    const NAME: &'static str;
+    /// Every field of the spec, and what a difference leads to. A test compares it with the spec.
+    const FIELDS: &'static [Field<Self::Op>];
+    /// Kinds whose resources this kind's depend on: those go only after this kind's are gone.
+    const AFTER: &'static [&'static str];
+    /// What it holds that cannot be made again, in words (`the players' database`).
+    const DATA: Option<&'static str> = None;
+    /// Which half of a replacement comes first.
+    const REPLACE: ReplaceOrder = ReplaceOrder::DeleteFirst;
+
+    /// The nodes of this kind that the blueprint asks for. Pure.
+    fn desired(&self, blueprint: &Blueprint, place: &Place) -> Vec<Want<Self::Spec>>;
+
+    /// How long a phase takes on AWS.
+    fn expected(&self, phase: Phase, spec: &Self::Spec) -> Duration {
+        let _ = (phase, spec);
+        Duration::from_secs(2)
+    }
+
+    /// Everything of this kind that carries the stack's tags, in as few calls as the service allows.
+    fn list(&self, cx: &Cx) -> impl Future<Output = Result<Vec<Live<Self::Spec>>>> + Send;
+
+    /// Starts to make the node; tags are in the call.
+    fn create(&self, cx: &Cx, want: &Want<Self::Spec>) -> impl Future<Output = Result<Created>> + Send;
+
+    /// Looks once whether dependants can use it. Called after `create` and `update`, and for what is pending.
+    fn ready(&self, cx: &Cx, address: &str, id: &str) -> impl Future<Output = Result<Progress>> + Send {
+        let _ = (cx, address, id);
+        async { Ok(Progress::Ready(Attrs::new())) }
+    }
+
+    /// Changes the live resource.
+    fn update(&self, cx: &Cx, op: Self::Op, change: &Change<'_, Self::Spec>)
+    -> impl Future<Output = Result<()>> + Send;
+
+    /// Why it must not be deleted, where something guards it (deletion protection, contents).
+    fn guarded(&self, cx: &Cx, live: &Live<Self::Spec>) -> impl Future<Output = Result<Option<String>>> + Send {
+        let _ = (cx, live);
+        async { Ok(None) }
+    }
+
+    /// Starts to delete it.
+    fn delete(&self, cx: &Cx, live: &Live<Self::Spec>) -> impl Future<Output = Result<()>> + Send;
+
+    /// Looks once whether it is gone, with all that it held on to (network interfaces).
+    fn gone(&self, cx: &Cx, live: &Live<Self::Spec>) -> impl Future<Output = Result<Progress>> + Send {
+        let _ = (cx, live);
+        async { Ok(Progress::Ready(Attrs::new())) }
+    }
+}

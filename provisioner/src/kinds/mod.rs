@@ -1,0 +1,45 @@
+//! Every kind of AWS resource, one a file, and the registry of them all.
+
+pub mod context;
+pub mod erased;
+pub mod kind;
+pub mod spec;
+
+pub use context::{Cx, Options, Place};
+pub use erased::{AnyKind, Effect, Node, Observed};
+pub use kind::{
+    Change, Created, Error, Field, Impact, Kind, Live, OnChange, Phase, Progress, ReplaceOrder, Result, State, Want,
+};
+pub use spec::{Attrs, Ref, attrs};
+
+macro_rules! registry {
+    ($($module:ident: $kind:ident,)*) => {
+        $(pub mod $module;)*
+
+        /// Every kind.
+        pub fn all() -> &'static [&'static dyn AnyKind] {
+            &[$(&$module::$kind),*]
+        }
+    };
+}
+
+registry! {
+    // network
+    vpc: Vpc,
+
+    // security
+
+    // data
+
+    // observation
+
+    // edge
+
+    // compute
+
+}
+
+/// The kind of this name.
+pub fn named(name: &str) -> Option<&'static dyn AnyKind> {
+    all().iter().copied().find(|kind| kind.name() == name)
+}
