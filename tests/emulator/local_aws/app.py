@@ -11,10 +11,11 @@ import sys
 import time
 import traceback
 from collections.abc import Callable, Iterable
+from http.client import responses
 from types import ModuleType
 from typing import Any
 
-from . import calls, control, faults, hooks, moto_app, render
+from . import calls, control, faults, hooks, moto_app, render, tokens, validate
 from . import request as requests
 from .hooks import AwsError, Request
 from .render import Answer
@@ -125,6 +126,10 @@ def _with_faults(environ: dict[str, Any], request: Request) -> Answer:
 def _execute(environ: dict[str, Any], request: Request) -> Answer:
     """Check, run and remember one call, under the lock."""
     try:
+        validate.check(request)
+        replayed = tokens.replay(request)
+        if replayed is not None:
+            return replayed
         for check in hooks.befores(request.service, request.action):
             check(request)
         instead = hooks.replacement(request.service, request.action)
@@ -142,6 +147,7 @@ def _execute(environ: dict[str, Any], request: Request) -> Answer:
         internal = AwsError("InternalFailure", f"{type(error).__name__}: {error}", 500)
         return render.error(request, internal)
     if answer.ok:
+        tokens.remember(request, answer)
         _run_afters(request, answer)
     return answer
 
@@ -175,6 +181,4 @@ def _drop(environ: dict[str, Any]) -> Iterable[bytes]:
 
 
 def _phrase(status: int) -> str:
-    from http.client import responses
-
     return responses.get(status, "Unknown")
