@@ -1,0 +1,333 @@
+"""Making, changing and deleting groups; their refreshes and metrics, as calls."""
+
+import math
+from typing import Any
+
+from moto.autoscaling.models import AutoScalingBackend, FakeAutoScalingGroup
+from moto.autoscaling.responses import AutoScalingResponse
+from moto.core.responses import ActionResult, EmptyResult
+
+from . import autoscaling as members
+from . import autoscaling_refresh as refreshing
+from .autoscaling_activities import record
+from .lifecycle import fault
+from .patching import add, wrap
+
+ALL_METRICS = [
+    "GroupMinSize",
+    "GroupMaxSize",
+    "GroupDesiredCapacity",
+    "GroupInServiceInstances",
+    "GroupPendingInstances",
+    "GroupStandbyInstances",
+    "GroupTerminatingInstances",
+    "GroupTotalInstances",
+]
+EXTRAS = {
+    "DefaultInstanceWarmup": "default_instance_warmup",
+    "MaxInstanceLifetime": "max_instance_lifetime",
+    "InstanceMaintenancePolicy": "instance_maintenance_policy",
+    "DefaultCooldown": "default_cooldown",
+    "TerminationPolicies": "termination_policies",
+    "CapacityRebalance": "capacity_rebalance",
+}
+
+
+def group_named(response: AutoScalingResponse) -> FakeAutoScalingGroup:
+    """The group that a request names."""
+    name = response._get_param("AutoScalingGroupName")
+    group = response.autoscaling_backend.autoscaling_groups.get(name)
+    if group is None:
+        message = f"AutoScalingGroup name not found - AutoScalingGroup '{name}' not found"
+        raise fault("ValidationError", message)
+    return group
+
+
+def _check_sizes(low: int, high: int, desired: int | None) -> None:
+    if high < low:
+        message = (
+            f"Max bound, {high}, must be greater than or equal to the min bound, {low}"
+        )
+        raise fault("ValidationError", message)
+    if desired is not None and not low <= desired <= high:
+        side = "above max value" if desired > high else "below min value"
+        bound = high if desired > high else low
+        message = f"Desired capacity:{desired} must be between the specified min size:{low} and max size:{high}"
+        raise fault("ValidationError", f"{message} ({side}:{bound})")
+
+
+def _check_template(response: AutoScalingResponse, spec: dict[str, Any]) -> None:
+    backend = response.autoscaling_backend
+    if not spec:
+        return
+    if spec.get("LaunchTemplateId"):
+        template = backend.ec2_backend.get_launch_template(spec["LaunchTemplateId"])
+    else:
+        template = backend.ec2_backend.get_launch_template_by_name(spec["LaunchTemplateName"])
+    version = template.get_version(spec.get("Version") or "$Default")
+    profile = version.data.get("IamInstanceProfile")
+    if profile:
+        problem = members.profile_problem(response.current_account, response.partition, profile)
+        if problem:
+            message = f"You must use a valid fully-formed launch template. {problem}"
+            raise fault("ValidationError", message)
+    image_id = version.data.get("ImageId")
+    if not image_id or image_id not in backend.ec2_backend.amis:
+        message = f"You must use a valid fully-formed launch template. The image id '[{image_id}]' does not exist"
+        raise fault("ValidationError", message)
+
+
+@wrap(AutoScalingResponse, "create_auto_scaling_group")
+def _create(original: Any, self: AutoScalingResponse) -> ActionResult:
+    name = self._get_param("AutoScalingGroupName")
+    if name in self.autoscaling_backend.autoscaling_groups:
+        message = (
+            "AutoScalingGroup by this name already exists - "
+            f"A group with the name {name} already exists"
+        )
+        raise fault("AlreadyExists", message)
+    low, high = self._get_int_param("MinSize"), self._get_int_param("MaxSize")
+    _check_sizes(low, high, self._get_int_param("DesiredCapacity"))
+    _check_template(self, self._get_param("LaunchTemplate", {}))
+    for arn in self._get_param("TargetGroupARNs", []):
+        if arn not in self.autoscaling_backend.elbv2_backend.target_groups:
+            raise fault("ValidationError", "Provided Target Groups may not be valid.")
+    result = original(self)
+    group = self.autoscaling_backend.autoscaling_groups[name]
+    group.health_check_grace_period = self._get_int_param("HealthCheckGracePeriod", 0)
+    _take_extras(self, group)
+    members.converge_soon(group)
+    return result
+
+
+def _take_extras(response: AutoScalingResponse, group: FakeAutoScalingGroup) -> None:
+    for parameter, attribute in EXTRAS.items():
+        value = response._get_param(parameter)
+        if value is not None:
+            setattr(group, attribute, value)
+
+
+@wrap(AutoScalingResponse, "update_auto_scaling_group")
+def _update(original: Any, self: AutoScalingResponse) -> ActionResult:
+    group = group_named(self)
+    if getattr(group, "deleting", False):
+        message = f"You cannot update AutoScalingGroup {group.name} while it is being deleted"
+        raise fault("ScalingActivityInProgress", message)
+    low = self._get_int_param("MinSize", group.min_size)
+    high = self._get_int_param("MaxSize", group.max_size)
+    desired = self._get_int_param("DesiredCapacity")
+    _check_sizes(low, high, desired)
+    if self._get_param("LaunchTemplate"):
+        _check_template(self, self._get_param("LaunchTemplate"))
+    # moto counts instances where AWS clamps the desired capacity.
+    wanted = group.desired_capacity if desired is None else desired
+    self.params["DesiredCapacity"] = min(max(wanted or 0, low), high)
+    mixed = group.mixed_instances_policy
+    result = original(self)
+    if self._get_param("MixedInstancesPolicy") is None:
+        group.mixed_instances_policy = mixed
+    _take_extras(self, group)
+    return result
+
+
+@wrap(AutoScalingResponse, "set_desired_capacity")
+def _set_desired(original: Any, self: AutoScalingResponse) -> ActionResult:
+    group = group_named(self)
+    desired = self._get_int_param("DesiredCapacity")
+    if not group.min_size <= desired <= group.max_size:
+        bound = "max" if desired > group.max_size else "min"
+        side = "above" if bound == "max" else "below"
+        value = group.max_size if bound == "max" else group.min_size
+        message = f"New SetDesiredCapacity value {desired} is {side} {bound} value {value} for the AutoScalingGroup."
+        raise fault("ValidationError", message)
+    return original(self)
+
+
+@wrap(AutoScalingResponse, "delete_auto_scaling_group")
+def _delete(original: Any, self: AutoScalingResponse) -> ActionResult:
+    group = group_named(self)
+    if getattr(group, "deleting", False):
+        return EmptyResult()
+    if not self._get_bool_param("ForceDelete", False):
+        _refuse_while_busy(group)
+    group.deleting = True
+    group.status = "Delete in progress"
+    group.desired_capacity = group.min_size = group.max_size = 0
+    refresh = refreshing.running(group)
+    if refresh is not None:
+        refresh.status = "Cancelled"
+    for state in list(group.instance_states):
+        members.retire(group, state, "in response to the group's deletion", drain=False)
+    members.finish_deletion(group)
+    return EmptyResult()
+
+
+def _refuse_while_busy(group: FakeAutoScalingGroup) -> None:
+    leaving = [s for s in group.instance_states if s.lifecycle_state.startswith("Terminating")]
+    if len(leaving) < len(group.instance_states) or group.desired_capacity:
+        message = (
+            "You cannot delete an AutoScalingGroup while there are instances or pending "
+            "Spot instance request(s) still in the group."
+        )
+        raise fault("ResourceInUse", message)
+    if leaving:
+        message = (
+            "You cannot delete an AutoScalingGroup while there are scaling activities "
+            "in progress for that group."
+        )
+        raise fault("ScalingActivityInProgress", message)
+
+
+@add(AutoScalingBackend)
+def forget_group(self: AutoScalingBackend, group: FakeAutoScalingGroup) -> None:
+    """The end of a group: its policies and their alarms go with it."""
+    from .autoscaling_policies import drop_policies
+
+    if self.autoscaling_groups.get(group.name) is group:
+        drop_policies(self, group.name)
+        self.autoscaling_groups.pop(group.name)
+        for key in [k for k, h in self.lifecycle_hooks.items() if h.auto_scaling_group_name == group.name]:
+            del self.lifecycle_hooks[key]
+
+
+@wrap(AutoScalingResponse, "resume_processes")
+def _resume(original: Any, self: AutoScalingResponse) -> ActionResult:
+    result = original(self)
+    group = group_named(self)
+    if getattr(group, "deleting", False):
+        for state in list(group.instance_states):
+            members.retire(group, state, "in response to the group's deletion", drain=False)
+    else:
+        members.converge_soon(group)
+    return result
+
+
+@add(AutoScalingResponse)
+def terminate_instance_in_auto_scaling_group(self: AutoScalingResponse) -> ActionResult:
+    instance_id = self._get_param("InstanceId")
+    for group in self.autoscaling_backend.autoscaling_groups.values():
+        for state in group.instance_states:
+            if state.instance.id == instance_id:
+                if self._get_bool_param("ShouldDecrementDesiredCapacity", False):
+                    group.desired_capacity = max(group.desired_capacity - 1, group.min_size)
+                activity = record(group, f"Terminating EC2 instance: {instance_id}", "InProgress")
+                members.retire(group, state, "in response to a user request")
+                members.converge_soon(group)
+                return ActionResult({"Activity": activity})
+    raise fault("ValidationError", f"Instance Id not found - No managed instance found for {instance_id}")
+
+
+@add(AutoScalingResponse)
+def enable_metrics_collection(self: AutoScalingResponse) -> ActionResult:
+    group = group_named(self)
+    wanted = self._get_param("Metrics", []) or ALL_METRICS
+    group.metrics = sorted(set(group.metrics) | set(wanted))
+    return EmptyResult()
+
+
+@add(AutoScalingResponse)
+def disable_metrics_collection(self: AutoScalingResponse) -> ActionResult:
+    group = group_named(self)
+    unwanted = self._get_param("Metrics", []) or ALL_METRICS
+    group.metrics = [metric for metric in group.metrics if metric not in unwanted]
+    return EmptyResult()
+
+
+@add(AutoScalingResponse)
+def start_instance_refresh(self: AutoScalingResponse) -> ActionResult:
+    group = group_named(self)
+    if refreshing.running(group):
+        message = "An Instance Refresh is already in progress and blocks the execution of this Instance Refresh."
+        raise fault("InstanceRefreshInProgress", message)
+    preferences = _plain(self._get_param("Preferences", {}))
+    _check_preferences(preferences)
+    configuration = _plain(self._get_param("DesiredConfiguration", {}))
+    version = _desired_version(self, group, configuration)
+    if preferences.get("AutoRollback") and version is None:
+        message = "AutoRollback requires a desired configuration with a numbered launch template version"
+        raise fault("ValidationError", message)
+    current = str(group.launch_template_version)
+    number = version or str(group.ec2_launch_template.get_version(current).number)
+    matching = preferences.get("SkipMatching", False)
+    refresh = refreshing.Refresh(
+        group=group,
+        preferences={"MinHealthyPercentage": 90, "SkipMatching": False, **preferences},
+        desired_configuration=configuration or None,
+        version=version,
+        previous={"version": current},
+        to_replace={
+            state.instance.id
+            for state in members.active(group)
+            if not (matching and (state.launch_template or {}).get("Version") == number)
+        },
+    )
+    refreshing.begin(refresh)
+    return ActionResult({"InstanceRefreshId": refresh.instance_refresh_id})
+
+
+def _plain(value: Any) -> dict[str, Any]:
+    return value.original_dict() if hasattr(value, "original_dict") else dict(value)
+
+
+def _check_preferences(preferences: dict[str, Any]) -> None:
+    low, high = preferences.get("MinHealthyPercentage"), preferences.get("MaxHealthyPercentage")
+    if high is None:
+        return
+    if low is None:
+        raise fault("ValidationError", "You must specify MinHealthyPercentage with MaxHealthyPercentage")
+    if not 100 <= int(high) <= 200 or int(high) - int(low) > 100:
+        message = "MaxHealthyPercentage must be 100 to 200 and at most 100 above MinHealthyPercentage"
+        raise fault("ValidationError", message)
+
+
+def _desired_version(
+    response: AutoScalingResponse, group: FakeAutoScalingGroup, configuration: dict[str, Any]
+) -> str | None:
+    spec = configuration.get("LaunchTemplate")
+    if not spec:
+        return None
+    _check_template(response, spec)
+    version = str(spec.get("Version") or "$Default")
+    if not version.isdigit():
+        message = "The launch template version of a desired configuration must be a number"
+        if response._get_param("Preferences", {}).get("AutoRollback"):
+            raise fault("ValidationError", message)
+        return str(group.ec2_launch_template.get_version(version).number)
+    return version
+
+
+@add(AutoScalingResponse)
+def describe_instance_refreshes(self: AutoScalingResponse) -> ActionResult:
+    wanted = self._get_param("InstanceRefreshIds", [])
+    listed = [
+        refresh.describe()
+        for refresh in refreshing.refreshes(group_named(self))
+        if not wanted or refresh.instance_refresh_id in wanted
+    ]
+    return ActionResult({"InstanceRefreshes": listed})
+
+
+def _running_or_refused(response: AutoScalingResponse) -> refreshing.Refresh:
+    refresh = refreshing.running(group_named(response))
+    if refresh is None:
+        message = "No in progress or pending Instance Refresh found for Auto Scaling group"
+        raise fault("ActiveInstanceRefreshNotFound", message)
+    return refresh
+
+
+@add(AutoScalingResponse)
+def cancel_instance_refresh(self: AutoScalingResponse) -> ActionResult:
+    refresh = _running_or_refused(self)
+    refresh.status = "Cancelling"
+    refreshing.run_after_real(refreshing.clock.due(2), lambda: refreshing.step(refresh.group))
+    return ActionResult({"InstanceRefreshId": refresh.instance_refresh_id})
+
+
+@add(AutoScalingResponse)
+def rollback_instance_refresh(self: AutoScalingResponse) -> ActionResult:
+    refresh = _running_or_refused(self)
+    if refresh.version is None or not math.isfinite(float(refresh.version)):
+        message = "The instance refresh has no desired configuration and cannot be rolled back"
+        raise fault("IrreversibleInstanceRefresh", message)
+    refreshing.begin_rollback(refresh, "The user requested a rollback")
+    return ActionResult({"InstanceRefreshId": refresh.instance_refresh_id})
