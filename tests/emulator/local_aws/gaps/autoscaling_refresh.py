@@ -168,7 +168,7 @@ def _retire_old(refresh: Refresh, old: list[InstanceState], healthy: list[Instan
     if old and spare < 1 and room < 1 and not waiting and len(active(group)) <= desired:
         # Neither bound leaves room: one at a time.
         spare = 1
-    sick = [state for state in old if state not in healthy]
+    sick = [state for state in old if _is_sick(group, state)]
     chosen = sick + [state for state in old if state in healthy][: max(spare, 0)]
     if old and not sick and len(active(group)) > desired:
         chosen = chosen[: max(len(active(group)) - desired, spare)]
@@ -216,15 +216,21 @@ def _healthy(refresh: Refresh, state: InstanceState) -> bool:
 
 def _answers(group: FakeAutoScalingGroup, state: InstanceState) -> bool:
     """What the load balancer says, where there is one that says anything."""
-    backend = group.autoscaling_backend
-    for arn in group.target_group_arns:
-        target_group = backend.elbv2_backend.target_groups.get(arn)
-        if target_group is None:
-            continue
-        status = target_group.health_for({"Id": state.instance.id}, group.ec2_backend).status
-        if status not in ("healthy", "unused"):
-            return False
-    return True
+    return _told(group, state) <= {"healthy", "unused"}
+
+
+def _is_sick(group: FakeAutoScalingGroup, state: InstanceState) -> bool:
+    return state.health_status != "Healthy" or "unhealthy" in _told(group, state)
+
+
+def _told(group: FakeAutoScalingGroup, state: InstanceState) -> set[str]:
+    held = group.autoscaling_backend.elbv2_backend.target_groups
+    target = {"Id": state.instance.id}
+    return {
+        held[arn].health_for(target, group.ec2_backend).status
+        for arn in group.target_group_arns
+        if arn in held
+    }
 
 
 def _late(refresh: Refresh, healthy: list[InstanceState]) -> bool:
