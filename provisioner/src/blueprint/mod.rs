@@ -1,8 +1,11 @@
-#[derive(Debug, Clone)]
-pub struct Network {
-    pub cidr: ipnet::Ipv4Net,
-}
-#[derive(Debug, Clone)]
-pub struct Blueprint {
-    pub network: Option<Network>,
-}
+//! The blueprint: a TOML file that says what a stack shall be, as typed values.
+
+mod defaults;
+mod model;
+mod network;
+
+pub use model::{
+    Alarms, Architecture, Assets, Blueprint, Cache, CacheEngine, Database, Domain, HttpMode, Log, PriceClass, Servers,
+    StackSection, Thresholds,
+};
+pub use network::{LONGEST_PREFIX, MAX_ZONES, Nat, Network, Subnet, Tier, ZoneSpec};
