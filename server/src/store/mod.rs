@@ -11,6 +11,7 @@ mod records;
 mod settings;
 
 pub mod aws;
+pub mod embedded;
 
 pub use error::{BoxError, StoreError};
 pub use event::{Event, EventPage, LOG_SHARDS, LogPosition, WriteReport, day_of, log_shard};
