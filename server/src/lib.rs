@@ -2,4 +2,5 @@
 //!
 //! Imports run downwards: `routes` -> `domain` -> `store`.
 
+pub mod domain;
 pub mod store;

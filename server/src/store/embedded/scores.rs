@@ -8,7 +8,8 @@ use super::{
     outbox,
 };
 use crate::store::{
-    BoardKey, PlayerId, RankKey, ScoreCursor, ScoreOutcome, ScoreResult, ScoreRow, ScoreWrite, StoreError,
+    BoardKey, PlayerId, RankKey, ScoreCursor, ScoreOutcome, ScoreResult, ScoreRow, ScoreWrite,
+    StoreError,
 };
 
 const RECORD: &str = "record_score";
@@ -19,7 +20,10 @@ fn score_row(row: &SqliteRow) -> Result<ScoreRow, StoreError> {
         achieved_at: timestamp(row, "achieved_at")?,
         player: player_in(row, "player")?,
     };
-    Ok(ScoreRow { key, version: column(row, "version")? })
+    Ok(ScoreRow {
+        key,
+        version: column(row, "version")?,
+    })
 }
 
 async fn read_score(
@@ -37,7 +41,11 @@ async fn read_score(
     row.as_ref().map(score_row).transpose()
 }
 
-pub(super) async fn score(db: &Db, player: &PlayerId, board: &BoardKey) -> Result<Option<ScoreRow>, StoreError> {
+pub(super) async fn score(
+    db: &Db,
+    player: &PlayerId,
+    board: &BoardKey,
+) -> Result<Option<ScoreRow>, StoreError> {
     read_score(db.readers(), player, board).await
 }
 
@@ -55,9 +63,10 @@ pub(super) async fn record(db: &Db, write: &ScoreWrite) -> Result<ScoreOutcome, 
     if let Some(run) = recorded_run(&mut tx, write).await? {
         let hash: Vec<u8> = column(&run, "payload_hash")?;
         return match current {
-            Some(row) if hash == write.payload_hash => {
-                Ok(ScoreOutcome::Repeated { result: result_of_run(&run)?, row })
-            }
+            Some(row) if hash == write.payload_hash => Ok(ScoreOutcome::Repeated {
+                result: result_of_run(&run)?,
+                row,
+            }),
             _ => Ok(ScoreOutcome::RunConflict),
         };
     }
@@ -68,7 +77,10 @@ pub(super) async fn record(db: &Db, write: &ScoreWrite) -> Result<ScoreOutcome, 
     Ok(ScoreOutcome::Recorded { result, row })
 }
 
-async fn recorded_run(tx: &mut Transaction<'_, Sqlite>, write: &ScoreWrite) -> Result<Option<SqliteRow>, StoreError> {
+async fn recorded_run(
+    tx: &mut Transaction<'_, Sqlite>,
+    write: &ScoreWrite,
+) -> Result<Option<SqliteRow>, StoreError> {
     sqlx::query("SELECT * FROM runs WHERE player = ? AND run_id = ?")
         .bind(write.player.as_str())
         .bind(&write.run_id)
@@ -91,15 +103,24 @@ async fn advance(
     write: &ScoreWrite,
     current: Option<ScoreRow>,
 ) -> Result<(ScoreRow, ScoreResult), StoreError> {
-    let standing = current.as_ref().map(|row| (row.key.score, row.key.achieved_at));
+    let standing = current
+        .as_ref()
+        .map(|row| (row.key.score, row.key.achieved_at));
     let next = (write.advance)(standing, write.score, write.at);
     let improved = next.is_some();
     let row = match (next, current) {
         (None, Some(row)) => row,
         (next, current) => {
             let (score, achieved_at) = next.unwrap_or((write.score, write.at));
-            let key = RankKey { score, achieved_at, player: write.player.clone() };
-            let row = ScoreRow { key, version: current.map_or(1, |row| row.version + 1) };
+            let key = RankKey {
+                score,
+                achieved_at,
+                player: write.player.clone(),
+            };
+            let row = ScoreRow {
+                key,
+                version: current.map_or(1, |row| row.version + 1),
+            };
             store_score(tx, write, &row).await?;
             row
         }
@@ -113,7 +134,11 @@ async fn advance(
     Ok((row, result))
 }
 
-async fn store_score(tx: &mut Transaction<'_, Sqlite>, write: &ScoreWrite, row: &ScoreRow) -> Result<(), StoreError> {
+async fn store_score(
+    tx: &mut Transaction<'_, Sqlite>,
+    write: &ScoreWrite,
+    row: &ScoreRow,
+) -> Result<(), StoreError> {
     sqlx::query(
         "INSERT OR REPLACE INTO scores (player, board, season, score, achieved_at, version, changed_at) \
          VALUES (?, ?, ?, ?, ?, ?, ?)",
@@ -165,7 +190,12 @@ pub(super) async fn recent(
     let start = (since.as_microsecond(), "", "", "");
     let (changed_at, player, board, season) = after.map_or(start, |cursor| {
         let key = &cursor.board;
-        (cursor.changed_at.as_microsecond(), cursor.player.as_str(), key.board.as_str(), key.season.as_str())
+        (
+            cursor.changed_at.as_microsecond(),
+            cursor.player.as_str(),
+            key.board.as_str(),
+            key.season.as_str(),
+        )
     });
     let rows = sqlx::query(
         "SELECT * FROM scores WHERE (changed_at, player, board, season) > (?, ?, ?, ?) \
@@ -182,7 +212,10 @@ pub(super) async fn recent(
     let mut found = Vec::with_capacity(rows.len());
     let mut cursor = None;
     for row in &rows {
-        let board = BoardKey { board: column(row, "board")?, season: column(row, "season")? };
+        let board = BoardKey {
+            board: column(row, "board")?,
+            season: column(row, "season")?,
+        };
         let score = score_row(row)?;
         cursor = Some(ScoreCursor {
             changed_at: timestamp(row, "changed_at")?,

@@ -1,0 +1,223 @@
+//! Guest accounts and sessions.
+
+use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
+use jiff::{SignedDuration, Timestamp};
+use serde_json::json;
+use sha2::{Digest as _, Sha256};
+
+use super::{
+    DomainError, Game,
+    error::Checks,
+    event,
+    keys::{mac, same},
+};
+use crate::store::{AccountOutcome, NewAccount, PlayerId, Profile, SessionRow};
+
+/// A token that was exchanged may be exchanged once more this soon: the answer may have been lost on its way.
+const REPLAY_GRACE: SignedDuration = SignedDuration::from_secs(60);
+
+/// What a client gets when it is let in.
+#[derive(Debug, Clone)]
+pub struct Session {
+    /// Who it is.
+    pub player: PlayerId,
+    /// Whether the account is new.
+    pub created: bool,
+    /// For the Authorization header.
+    pub access_token: String,
+    /// Seconds until it expires.
+    pub expires_in: u64,
+    /// For the next session; valid once.
+    pub refresh_token: String,
+}
+
+fn check_device(device_id: &str, device_secret: &str) -> Result<(), DomainError> {
+    let mut checks = Checks::default();
+    let printable = device_id.bytes().all(|b| b.is_ascii_graphic());
+    checks.require(
+        printable && (1..=128).contains(&device_id.len()),
+        "device_id",
+        "must be 1 to 128 printable ASCII characters without spaces",
+    );
+    let hex = device_secret.bytes().all(|b| b.is_ascii_hexdigit());
+    let least = if hex { 64 } else { 43 };
+    checks.require(
+        device_secret.bytes().all(|b| b.is_ascii_graphic()) && (least..=512).contains(&device_secret.len()),
+        "device_secret",
+        "must be at least 32 random bytes in text (43 characters of base64url or 64 of hex), at most 512",
+    );
+    checks.finish()
+}
+
+/// What is kept of a device's secret. The device's id is the key, so that the signing keys can be changed without
+/// locking every device out; the secret itself is too long to be guessed.
+fn device_mac(device_id: &str, device_secret: &str) -> Vec<u8> {
+    mac(
+        format!("device secret of {device_id}").as_bytes(),
+        device_secret.as_bytes(),
+    )
+    .to_vec()
+}
+
+/// Lets a device in, with a new account if it has none.
+///
+/// # Errors
+/// When the secret is not the one the account was opened with.
+pub async fn open_session(
+    game: &Game,
+    device_id: &str,
+    device_secret: &str,
+) -> Result<Session, DomainError> {
+    check_device(device_id, device_secret)?;
+    let now = game.world.now();
+    let id = PlayerId::parse(&game.world.ulid()).expect("a ULID is a player id");
+    let event = event::own(
+        &game.world,
+        &id,
+        "account_created",
+        now,
+        json!({ "coins": game.rules.start_coins }),
+    );
+    let device_mac = device_mac(device_id, device_secret);
+    let account = NewAccount {
+        id,
+        device_id: device_id.to_owned(),
+        device_mac: device_mac.clone(),
+        coins: game.rules.start_coins,
+        at: now,
+        event,
+    };
+    let (account, created) = match game.stores.ledger.open_account(&account).await? {
+        AccountOutcome::Created(account) => (account, true),
+        AccountOutcome::Existing(account) => (account, false),
+    };
+    if !same(&account.device_mac, &device_mac) {
+        return Err(DomainError::WrongDeviceSecret);
+    }
+    if created {
+        game.outbox_wake.notify_one();
+    }
+    let id = game.world.ulid();
+    let (refresh_token, token_hash) = new_refresh_token(game, &id);
+    let session = SessionRow {
+        id,
+        player: account.player.clone(),
+        token_hash,
+        previous_hash: None,
+        rotated_at: now,
+        expires_at: refresh_expiry(game, now),
+    };
+    game.stores.ledger.insert_session(&session).await?;
+    Ok(session_of(
+        game,
+        account.player,
+        created,
+        refresh_token,
+        now,
+    ))
+}
+
+/// Exchanges a refresh token for new tokens. One that comes back after it was exchanged has been copied: its session
+/// ends.
+///
+/// # Errors
+/// When the token is not valid any more.
+pub async fn refresh_session(game: &Game, token: &str) -> Result<Session, DomainError> {
+    let now = game.world.now();
+    let (id, _) = token
+        .split_once('.')
+        .filter(|(id, _)| id.len() == 26)
+        .ok_or(DomainError::WrongRefreshToken)?;
+    let ledger = &game.stores.ledger;
+    let presented = Sha256::digest(token.as_bytes()).to_vec();
+    // The second round is for a concurrent exchange of the same token.
+    for _ in 0..2 {
+        let row = ledger
+            .session(id)
+            .await?
+            .ok_or(DomainError::WrongRefreshToken)?;
+        if now >= row.expires_at {
+            return Err(DomainError::WrongRefreshToken);
+        }
+        if !same(&row.token_hash, &presented) {
+            let previous = row
+                .previous_hash
+                .as_deref()
+                .is_some_and(|hash| same(hash, &presented));
+            if !previous {
+                return Err(DomainError::WrongRefreshToken);
+            }
+            if now.duration_since(row.rotated_at) > REPLAY_GRACE {
+                ledger.delete_session(id).await?;
+                tracing::warn!(player = %row.player, "a refresh token was used twice; its session was ended");
+                return Err(DomainError::WrongRefreshToken);
+            }
+        }
+        let (next, hash) = new_refresh_token(game, id);
+        if ledger
+            .rotate_session(id, &row.token_hash, &hash, now, refresh_expiry(game, now))
+            .await?
+        {
+            return Ok(session_of(game, row.player, false, next, now));
+        }
+    }
+    Err(DomainError::WrongRefreshToken)
+}
+
+fn new_refresh_token(game: &Game, session_id: &str) -> (String, Vec<u8>) {
+    let token = format!(
+        "{session_id}.{}",
+        URL_SAFE_NO_PAD.encode(game.world.bytes::<32>())
+    );
+    let hash = Sha256::digest(token.as_bytes()).to_vec();
+    (token, hash)
+}
+
+fn refresh_expiry(game: &Game, now: Timestamp) -> Timestamp {
+    now.saturating_add(game.rules.refresh_lifetime)
+        .unwrap_or(Timestamp::MAX)
+}
+
+fn session_of(
+    game: &Game,
+    player: PlayerId,
+    created: bool,
+    refresh_token: String,
+    now: Timestamp,
+) -> Session {
+    Session {
+        access_token: game.tokens.issue(&player, now),
+        expires_in: game.tokens.lifetime().as_secs(),
+        player,
+        created,
+        refresh_token,
+    }
+}
+
+/// A player with best score and items.
+///
+/// # Errors
+/// When there is no such player.
+pub async fn profile(game: &Game, player: &PlayerId) -> Result<Profile, DomainError> {
+    let board = game.boards.key(game.boards.default_board());
+    game.stores
+        .ledger
+        .profile(player, &board)
+        .await?
+        .ok_or(DomainError::UnknownPlayer)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn secrets_of_fewer_than_32_bytes_are_refused() {
+        assert!(check_device("d", &"0f".repeat(31)).is_err());
+        assert!(check_device("d", &"0f".repeat(32)).is_ok());
+        assert!(check_device("d", &"xZ".repeat(21)).is_err());
+        assert!(check_device("d", &format!("{}x", "xZ".repeat(21))).is_ok());
+        assert!(check_device("", &"0f".repeat(32)).is_err());
+        assert!(check_device("a b", &"0f".repeat(32)).is_err());
+    }
+}

@@ -1,0 +1,88 @@
+//! What every rule has at hand.
+
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::Duration,
+};
+
+use tokio::sync::Notify;
+
+use super::{
+    board::Boards, clock::World, cursor::Cursors, keys::SigningKeys, shop::Catalogue,
+    token::AccessTokens,
+};
+use crate::store::Stores;
+
+/// The numbers of the game.
+#[derive(Debug, Clone)]
+pub struct Rules {
+    /// Coins of a new player.
+    pub start_coins: i64,
+    /// No balance rises above this.
+    pub max_balance: i64,
+    /// Item slots of a player, numbered from 1.
+    pub slots: u8,
+    /// How long an access token lives.
+    pub access_lifetime: Duration,
+    /// How long a refresh token lives.
+    pub refresh_lifetime: Duration,
+}
+
+/// A running game: its stores, its rules, its keys.
+pub struct Game {
+    /// The three stores.
+    pub stores: Stores,
+    /// Time and chance.
+    pub world: World,
+    /// The boards.
+    pub boards: Boards,
+    /// What can be bought.
+    pub catalogue: Catalogue,
+    /// The numbers.
+    pub rules: Rules,
+    /// Access tokens.
+    pub tokens: AccessTokens,
+    /// Cursors.
+    pub cursors: Cursors,
+    /// Woken when events were put into the outbox.
+    pub outbox_wake: Arc<Notify>,
+    ranking_doubtful: AtomicBool,
+}
+
+impl Game {
+    /// A game over these stores.
+    #[must_use]
+    pub fn new(
+        stores: Stores,
+        world: World,
+        boards: Boards,
+        catalogue: Catalogue,
+        rules: Rules,
+        keys: &SigningKeys,
+    ) -> Self {
+        Self {
+            stores,
+            world,
+            boards,
+            catalogue,
+            tokens: AccessTokens::new(keys, rules.access_lifetime),
+            cursors: Cursors::new(keys),
+            rules,
+            outbox_wake: Arc::new(Notify::new()),
+            ranking_doubtful: AtomicBool::new(false),
+        }
+    }
+
+    /// Notes that the ranking failed, so that the reconciler looks further back when it answers again.
+    pub fn doubt_ranking(&self) {
+        self.ranking_doubtful.store(true, Ordering::Release);
+    }
+
+    /// Whether the ranking failed since the last call.
+    pub fn take_ranking_doubt(&self) -> bool {
+        self.ranking_doubtful.swap(false, Ordering::AcqRel)
+    }
+}

@@ -1,0 +1,19 @@
+//! The rules of the game: no HTTP, no SQL; clock and randomness are passed in.
+
+pub mod account;
+pub mod board;
+pub mod clock;
+pub mod cursor;
+pub mod error;
+pub mod event;
+pub mod game;
+pub mod keys;
+pub mod reconcile;
+pub mod relay;
+pub mod score;
+pub mod shop;
+pub mod token;
+pub mod wallet;
+
+pub use error::{DomainError, Violation};
+pub use game::{Game, Rules};

@@ -1,0 +1,152 @@
+//! Keeps the ranking true to the ledger: builds it where it is empty, and applies recent standings again, so that a
+//! process killed between the two stores, or a failover of the cache, leaves no trace.
+
+use std::{sync::Arc, time::Duration};
+
+use jiff::{SignedDuration, Timestamp};
+use tokio_util::sync::CancellationToken;
+
+use super::{Game, board::Board};
+use crate::store::{BoardKey, ScoreRow, StoreError};
+
+const EVERY: Duration = Duration::from_secs(3);
+const PAGE: u32 = 1000;
+/// A standing carries the time its request began: it may be committed this much later, by a clock this much off.
+const OVERLAP: SignedDuration = SignedDuration::from_secs(15);
+/// How far back to look after the ranking was away: a failover loses what was not yet replicated.
+const DOUBT: SignedDuration = SignedDuration::from_mins(10);
+/// And every so many rounds all the same.
+const WIDE_ROUNDS: u32 = 100;
+
+/// Reconciles one game.
+pub struct Reconciler {
+    game: Arc<Game>,
+    since: Option<Timestamp>,
+    round: u32,
+    doubtful: bool,
+}
+
+impl Reconciler {
+    /// The first round looks back as after a failover.
+    #[must_use]
+    pub fn new(game: Arc<Game>) -> Self {
+        Self {
+            game,
+            since: None,
+            round: 0,
+            doubtful: true,
+        }
+    }
+
+    /// One round over all boards. Answers how many standings were applied.
+    ///
+    /// # Errors
+    /// When a store is away; the next round looks further back.
+    pub async fn round(&mut self) -> Result<usize, StoreError> {
+        self.doubtful |= self.game.take_ranking_doubt();
+        let result = self.reconcile().await;
+        match result {
+            Ok(_) => self.doubtful = false,
+            Err(_) => self.doubtful = true,
+        }
+        result
+    }
+
+    async fn reconcile(&mut self) -> Result<usize, StoreError> {
+        let started = self.game.world.now();
+        let mut applied = 0;
+        for board in self.game.boards.all() {
+            let key = self.game.boards.key(board);
+            if !self.game.stores.ranking.is_built(&key).await? {
+                applied += self.rebuild(board, &key).await?;
+            }
+        }
+        self.round = self.round.wrapping_add(1);
+        let wide = self.doubtful || self.round % WIDE_ROUNDS == 0;
+        let reach = if wide { DOUBT } else { OVERLAP };
+        let since = self
+            .since
+            .unwrap_or(started)
+            .min(started)
+            .saturating_sub(reach)
+            .unwrap_or(Timestamp::MIN);
+        applied += self.recent(since).await?;
+        self.since = Some(started);
+        Ok(applied)
+    }
+
+    /// Fills an empty ranking. Scores written meanwhile come by themselves, with their versions.
+    async fn rebuild(&self, board: &Board, key: &BoardKey) -> Result<usize, StoreError> {
+        let stores = &self.game.stores;
+        let mut applied = 0;
+        let mut after = None;
+        loop {
+            let rows = stores.ledger.all_scores(key, after.as_ref(), PAGE).await?;
+            stores.ranking.apply(key, board.order, &rows).await?;
+            applied += rows.len();
+            match rows.last() {
+                Some(last) if rows.len() == PAGE as usize => after = Some(last.key.player.clone()),
+                _ => break,
+            }
+        }
+        stores.ranking.mark_built(key).await?;
+        metrics::counter!("ranking_rebuilds_total").increment(1);
+        tracing::info!(board = %key, players = applied, "the ranking was built from the ledger");
+        Ok(applied)
+    }
+
+    async fn recent(&self, since: Timestamp) -> Result<usize, StoreError> {
+        let stores = &self.game.stores;
+        let mut applied = 0;
+        let mut cursor = None;
+        loop {
+            let (rows, next) = stores
+                .ledger
+                .recent_scores(since, cursor.as_ref(), PAGE)
+                .await?;
+            let full = rows.len() == PAGE as usize;
+            applied += rows.len();
+            self.apply(rows).await?;
+            match next {
+                Some(next) if full => cursor = Some(next),
+                _ => return Ok(applied),
+            }
+        }
+    }
+
+    async fn apply(&self, rows: Vec<(BoardKey, ScoreRow)>) -> Result<(), StoreError> {
+        let boards = &self.game.boards;
+        let mut rest = rows;
+        for board in boards.all() {
+            let key = boards.key(board);
+            let (ours, others): (Vec<_>, Vec<_>) = rest.into_iter().partition(|(of, _)| *of == key);
+            rest = others;
+            let ours: Vec<ScoreRow> = ours.into_iter().map(|(_, row)| row).collect();
+            if !ours.is_empty() {
+                self.game
+                    .stores
+                    .ranking
+                    .apply(&key, board.order, &ours)
+                    .await?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Reconciles until told to stop.
+    pub async fn run(mut self, stop: CancellationToken) {
+        while !stop.is_cancelled() {
+            if let Err(error) = self.round().await {
+                metrics::counter!("reconcile_failures_total").increment(1);
+                tracing::warn!(
+                    error = &error as &dyn std::error::Error,
+                    "the ranking could not be reconciled"
+                );
+            }
+            tokio::select! {
+                () = tokio::time::sleep(EVERY) => {}
+                () = stop.cancelled() => {}
+            }
+        }
+    }
+}
