@@ -2,4 +2,5 @@
 
 pub mod aws;
 pub mod blueprint;
+pub mod engine;
 pub mod kinds;

@@ -61,6 +61,8 @@ pub trait AnyKind: Send + Sync {
     fn after(&self) -> &'static [&'static str];
     /// See [`Kind::DATA`].
     fn data(&self) -> Option<&'static str>;
+    /// See [`Kind::CHANGED_BY_UPDATE`].
+    fn changed_by_update(&self) -> &'static [&'static str];
     /// See [`Kind::REPLACE`].
     fn replace_order(&self) -> ReplaceOrder;
     /// The fields by name, and what a difference in each leads to.
@@ -119,6 +121,9 @@ impl<K: Kind> AnyKind for K {
     }
     fn data(&self) -> Option<&'static str> {
         K::DATA
+    }
+    fn changed_by_update(&self) -> &'static [&'static str] {
+        K::CHANGED_BY_UPDATE
     }
     fn replace_order(&self) -> ReplaceOrder {
         K::REPLACE

@@ -263,6 +263,8 @@ pub trait Kind: Send + Sync + 'static {
     const AFTER: &'static [&'static str];
     /// What it holds that cannot be made again, in words (`the players' database`).
     const DATA: Option<&'static str> = None;
+    /// Attributes that an update changes (a launch template's `version`): whoever refers to them is updated too.
+    const CHANGED_BY_UPDATE: &'static [&'static str] = &[];
     /// Which half of a replacement comes first.
     const REPLACE: ReplaceOrder = ReplaceOrder::DeleteFirst;
 

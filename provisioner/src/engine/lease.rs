@@ -1,0 +1,305 @@
+//! One at a time: a lease in the stack's own bucket guards every mutation.
+//!
+//! The object `lease/holder` is written with conditional puts alone, so two runs never both believe that they hold it. The holder
+//! renews it; a dead holder's lease frees itself when its time is over, or at once where the process is seen to be gone.
+
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use aws_sdk_s3::primitives::ByteStream;
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+use tokio::task::JoinHandle;
+
+use super::guard::{Guard, LEASE_NODE, boot_time};
+use crate::aws::error::CallError;
+use crate::aws::intercept::NODE;
+
+/// The lease's key in the stack bucket.
+pub const LEASE_KEY: &str = "lease/holder";
+
+/// How long a lease lasts without renewal, and how often it is renewed.
+#[derive(Debug, Clone, Copy)]
+pub struct Terms {
+    /// Lasts this long after the last renewal.
+    pub expiry: Duration,
+    /// Renewed this often.
+    pub heartbeat: Duration,
+}
+
+impl Default for Terms {
+    fn default() -> Self {
+        Self { expiry: Duration::from_secs(60), heartbeat: Duration::from_secs(15) }
+    }
+}
+
+/// What the lease object says.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Holder {
+    /// `user@host, process 123`.
+    pub who: String,
+    /// When it was taken.
+    pub since: Timestamp,
+    /// When it ends unless renewed.
+    pub until: Timestamp,
+    /// Handed back.
+    pub released: bool,
+    /// Differs in every write, so that equal contents never share an ETag.
+    pub nonce: String,
+    /// The boot of the machine that holds it, to see whether the process still lives.
+    pub boot: String,
+    /// The process, with its start time, likewise.
+    pub process: String,
+}
+
+/// Why the lease was not had.
+#[derive(Debug, thiserror::Error)]
+pub enum LeaseError {
+    /// Somebody else works on this stack.
+    #[error("{} has been working on this stack since {}; wait until it is finished, then run the command again", .0.who, .0.since)]
+    Held(Box<Holder>),
+    /// The bucket is not there (any more).
+    #[error("the stack's bucket is gone")]
+    NoBucket,
+    /// S3 refused.
+    #[error("the lease cannot be taken")]
+    Call(#[source] CallError),
+}
+
+/// A lease that is ours until it is released.
+#[derive(Debug)]
+pub struct Lease {
+    s3: aws_sdk_s3::Client,
+    bucket: String,
+    guard: Arc<Guard>,
+    held: Arc<Mutex<(Holder, String)>>,
+    renewing: JoinHandle<()>,
+    /// Whether the stack had no lease object before: nobody has worked on it yet.
+    pub first: bool,
+}
+
+/// Takes the lease, or says who holds it.
+pub async fn acquire(
+    s3: &aws_sdk_s3::Client,
+    bucket: &str,
+    guard: &Arc<Guard>,
+    terms: Terms,
+) -> Result<Lease, LeaseError> {
+    NODE.scope(LEASE_NODE.to_owned(), take(s3, bucket, guard, terms)).await
+}
+
+async fn take(s3: &aws_sdk_s3::Client, bucket: &str, guard: &Arc<Guard>, terms: Terms) -> Result<Lease, LeaseError> {
+    let mut condition = Condition::Absent;
+    for _ in 0..20 {
+        let asked = boot_time();
+        let holder = Holder::me(terms, None);
+        match put(s3, bucket, &holder, &condition).await {
+            Ok(etag) => {
+                guard.held_for(asked, margin(terms));
+                let held = Arc::new(Mutex::new((holder, etag)));
+                let renewing = tokio::spawn(NODE.scope(
+                    LEASE_NODE.to_owned(),
+                    renew(s3.clone(), bucket.to_owned(), guard.clone(), held.clone(), terms),
+                ));
+                let first = matches!(condition, Condition::Absent);
+                return Ok(Lease {
+                    s3: s3.clone(),
+                    bucket: bucket.to_owned(),
+                    guard: guard.clone(),
+                    held,
+                    renewing,
+                    first,
+                });
+            }
+            Err(error) if error.is(&["NoSuchBucket"]) => return Err(LeaseError::NoBucket),
+            Err(error) if lost_race(&error) => {}
+            Err(error) => return Err(LeaseError::Call(error)),
+        }
+        match read(s3, bucket).await.map_err(LeaseError::Call)? {
+            None => condition = Condition::Absent,
+            Some((holder, etag)) if holder.is_over(Timestamp::now()) => condition = Condition::Etag(etag),
+            Some((holder, _)) => return Err(LeaseError::Held(Box::new(holder))),
+        }
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+    match read(s3, bucket).await.map_err(LeaseError::Call)? {
+        Some((holder, _)) => Err(LeaseError::Held(Box::new(holder))),
+        None => Err(LeaseError::NoBucket),
+    }
+}
+
+/// Who holds the lease now, if anybody does.
+pub async fn holder(s3: &aws_sdk_s3::Client, bucket: &str) -> Result<Option<Holder>, CallError> {
+    Ok(read(s3, bucket).await?.map(|(holder, _)| holder).filter(|holder| !holder.is_over(Timestamp::now())))
+}
+
+impl Lease {
+    /// Hands the lease back. Failing to is harmless: it frees itself.
+    pub async fn release(self) {
+        self.renewing.abort();
+        let (mut holder, etag) = self.held.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        holder.released = true;
+        holder.nonce = nonce();
+        if !self.guard.is_lost() {
+            let condition = Condition::Etag(etag);
+            let put = put(&self.s3, &self.bucket, &holder, &condition);
+            if let Err(error) = NODE.scope(LEASE_NODE.to_owned(), put).await {
+                tracing::warn!(%error, "the lease could not be released; it ends by itself");
+            }
+        }
+        self.guard.stand_down();
+    }
+
+    /// Stops renewing without a last write: the lease's bucket is about to be deleted.
+    pub fn abandon(self) {
+        self.renewing.abort();
+    }
+}
+
+enum Condition {
+    Absent,
+    Etag(String),
+}
+
+impl Holder {
+    fn me(terms: Terms, since: Option<Timestamp>) -> Self {
+        let now = Timestamp::now();
+        let set = |name: &str| std::env::var(name).ok().filter(|value| !value.is_empty());
+        let user = set("USER").or_else(|| set("LOGNAME")).unwrap_or_else(|| "somebody".into());
+        let host = first_line("/proc/sys/kernel/hostname").unwrap_or_else(|| "a machine".into());
+        Self {
+            who: format!("{user}@{host}, process {}", std::process::id()),
+            since: since.unwrap_or(now),
+            until: now + terms.expiry,
+            released: false,
+            nonce: nonce(),
+            boot: boot_id(),
+            process: process(std::process::id()).unwrap_or_default(),
+        }
+    }
+
+    /// Released, run out, or its process is gone from this very machine.
+    fn is_over(&self, now: Timestamp) -> bool {
+        let same_machine = !self.boot.is_empty() && self.boot == boot_id();
+        let pid = self.process.split(':').next().and_then(|pid| pid.parse().ok());
+        let gone = same_machine && pid.is_some_and(|pid| process(pid).as_deref() != Some(&self.process));
+        self.released || self.until < now || gone
+    }
+}
+
+async fn renew(
+    s3: aws_sdk_s3::Client,
+    bucket: String,
+    guard: Arc<Guard>,
+    held: Arc<Mutex<(Holder, String)>>,
+    terms: Terms,
+) {
+    loop {
+        tokio::time::sleep(terms.heartbeat).await;
+        let (old, etag) = held.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        let asked = boot_time();
+        let holder = Holder::me(terms, Some(old.since));
+        match put(&s3, &bucket, &holder, &Condition::Etag(etag)).await {
+            Ok(etag) => {
+                guard.held_for(asked, margin(terms));
+                *held.lock().unwrap_or_else(PoisonError::into_inner) = (holder, etag);
+            }
+            Err(error) if lost_race(&error) => {
+                // Our own put may have been executed and its answer lost: then the nonce is ours.
+                match read(&s3, &bucket).await {
+                    Ok(Some((found, etag))) if found.nonce == holder.nonce => {
+                        guard.held_for(asked, margin(terms));
+                        *held.lock().unwrap_or_else(PoisonError::into_inner) = (found, etag);
+                    }
+                    _ => return guard.lose(),
+                }
+            }
+            Err(error) => tracing::warn!(%error, "the lease could not be renewed; trying again"),
+        }
+    }
+}
+
+/// We stop a little before others may start.
+fn margin(terms: Terms) -> Duration {
+    terms.expiry.saturating_sub(Duration::from_secs(5))
+}
+
+fn lost_race(error: &CallError) -> bool {
+    error.is(&["PreconditionFailed", "ConditionalRequestConflict", "NoSuchKey"])
+}
+
+async fn put(
+    s3: &aws_sdk_s3::Client,
+    bucket: &str,
+    holder: &Holder,
+    condition: &Condition,
+) -> Result<String, CallError> {
+    let body = serde_json::to_vec(holder).expect("a holder is plain data");
+    let request = s3.put_object().bucket(bucket).key(LEASE_KEY).body(ByteStream::from(body));
+    let request = match condition {
+        Condition::Absent => request.if_none_match("*"),
+        Condition::Etag(etag) => request.if_match(etag),
+    };
+    let answer = request.send().await?;
+    Ok(answer.e_tag().unwrap_or_default().to_owned())
+}
+
+async fn read(s3: &aws_sdk_s3::Client, bucket: &str) -> Result<Option<(Holder, String)>, CallError> {
+    use crate::aws::error::GoneOk;
+    let Some(answer) = s3.get_object().bucket(bucket).key(LEASE_KEY).send().await.gone_ok()? else { return Ok(None) };
+    let etag = answer.e_tag().unwrap_or_default().to_owned();
+    let body = answer.body.collect().await.map(|body| body.into_bytes()).unwrap_or_default();
+    // An unreadable lease counts as held until its owner (or a newer provision) writes it again.
+    let holder = serde_json::from_slice(&body).unwrap_or_else(|_| Holder {
+        who: "an unreadable lease".into(),
+        since: Timestamp::UNIX_EPOCH,
+        until: Timestamp::MAX,
+        released: false,
+        nonce: String::new(),
+        boot: String::new(),
+        process: String::new(),
+    });
+    Ok(Some((holder, etag)))
+}
+
+fn nonce() -> String {
+    use rand::RngExt;
+    format!("{:016x}", rand::rng().random::<u64>())
+}
+
+fn boot_id() -> String {
+    first_line("/proc/sys/kernel/random/boot_id").unwrap_or_default()
+}
+
+/// `pid:start time` of a live process of this machine.
+fn process(pid: u32) -> Option<String> {
+    let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
+    let after_name = stat.rsplit(')').next()?;
+    let mut fields = after_name.split_whitespace();
+    // A zombie is dead to us.
+    if fields.next()? == "Z" {
+        return None;
+    }
+    Some(format!("{pid}:{}", fields.nth(18)?))
+}
+
+fn first_line(path: &str) -> Option<String> {
+    Some(std::fs::read_to_string(path).ok()?.lines().next()?.to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_lease_is_over_when_released_run_out_or_its_process_is_gone() {
+        let now = Timestamp::now();
+        let mine = Holder::me(Terms::default(), None);
+        assert!(!mine.is_over(now));
+        assert!(Holder { released: true, ..mine.clone() }.is_over(now));
+        assert!(mine.is_over(now + Duration::from_secs(61)));
+        assert!(Holder { process: format!("{}:1", std::process::id()), ..mine.clone() }.is_over(now));
+        let elsewhere = Holder { boot: "another".into(), process: "1:1".into(), ..mine };
+        assert!(!elsewhere.is_over(now));
+    }
+}

@@ -1,0 +1,15 @@
+//! Observe, plan, apply: AWS itself is the state.
+
+pub mod apply;
+pub mod desired;
+pub mod events;
+pub mod guard;
+pub mod journal;
+pub mod lease;
+pub mod observed;
+pub mod place;
+pub mod plan;
+pub mod step;
+pub mod steps;
+pub mod sweep;
+pub mod waits;

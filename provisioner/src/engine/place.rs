@@ -1,0 +1,183 @@
+//! The facts that `desired` needs besides the blueprint, looked up once before planning.
+
+use std::path::{Path, PathBuf};
+
+use aws_sdk_ec2::types::Filter;
+use sha2::{Digest, Sha256};
+
+use crate::aws::Aws;
+use crate::aws::error::CallError;
+use crate::aws::stack::Stack;
+use crate::blueprint::{Blueprint, ZoneSpec};
+use crate::kinds::Place;
+use crate::kinds::context::Artifact;
+
+/// Why the facts could not be had. Nothing has been changed.
+#[derive(Debug, thiserror::Error)]
+pub enum PlaceError {
+    /// The credentials do not work, or nothing answers.
+    #[error("cannot tell whose account this is")]
+    Identity(#[source] CallError),
+    /// The blueprint pins another account.
+    #[error(
+        "the blueprint is for account {pinned}, but the credentials are of account {actual}; switch the profile or mend [stack] account"
+    )]
+    WrongAccount {
+        /// From the blueprint.
+        pinned: String,
+        /// From the credentials.
+        actual: String,
+    },
+    /// The blueprint pins another region.
+    #[error(
+        "the blueprint is for region {pinned}, but {actual} was asked for; leave --region out or mend [stack] region"
+    )]
+    WrongRegion {
+        /// From the blueprint.
+        pinned: String,
+        /// From the options.
+        actual: String,
+    },
+    /// The region has too few zones.
+    #[error(
+        "region {region} offers {offered} zones ({names}) to this account; the blueprint wants {wanted}: lower [network] zones"
+    )]
+    Zones {
+        /// The region.
+        region: String,
+        /// How many there are.
+        offered: usize,
+        /// Their names.
+        names: String,
+        /// How many are wanted.
+        wanted: String,
+    },
+    /// The hosted zone to use is not there.
+    #[error("there is no public hosted zone {0} in this account; create it, or set create_zone = true in [domain]")]
+    NoHostedZone(String),
+    /// A look-up failed.
+    #[error("cannot look up {what}")]
+    Lookup {
+        /// What was looked up.
+        what: &'static str,
+        /// Why.
+        source: CallError,
+    },
+    /// No server binary.
+    #[error(
+        "there is no server binary to deploy ({looked}); build it with `make release` or name it in [servers] artifact"
+    )]
+    NoArtifact {
+        /// Where it was looked for.
+        looked: String,
+    },
+    /// The server binary cannot be read.
+    #[error("cannot read the server binary {path}", path = .path.display())]
+    Artifact {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        source: std::io::Error,
+    },
+}
+
+/// Looks the facts up: account, zones, hosted zones, artifact.
+pub async fn place(aws: &Aws, blueprint: &Blueprint, account: &str) -> Result<Place, PlaceError> {
+    let pinned = &blueprint.stack.account;
+    if let Some(pinned) = pinned.as_ref().filter(|pinned| *pinned != account) {
+        return Err(PlaceError::WrongAccount { pinned: pinned.clone(), actual: account.to_owned() });
+    }
+    if blueprint.stack.region != aws.home {
+        let pinned = blueprint.stack.region.clone();
+        return Err(PlaceError::WrongRegion { pinned, actual: aws.home.clone() });
+    }
+    let (zones, hosted) = futures::try_join!(zones(aws, blueprint), hosted_zones(aws, blueprint))?;
+    Ok(Place {
+        stack: Stack { name: blueprint.stack_name(), home: aws.home.clone(), account: account.to_owned() },
+        zones,
+        zone_id: hosted.0,
+        parent_zone_id: hosted.1,
+        artifact: None,
+    })
+}
+
+async fn zones(aws: &Aws, blueprint: &Blueprint) -> Result<Vec<String>, PlaceError> {
+    let Some(network) = &blueprint.network else { return Ok(Vec::new()) };
+    let only = |name: &str, value: &str| Filter::builder().name(name).values(value).build();
+    let answer = aws
+        .ec2
+        .describe_availability_zones()
+        .filters(only("zone-type", "availability-zone"))
+        .filters(only("state", "available"))
+        .send()
+        .await
+        .map_err(|e| PlaceError::Lookup { what: "the region's availability zones", source: e.into() })?;
+    let mut offered: Vec<String> =
+        answer.availability_zones().iter().filter_map(|zone| zone.zone_name().map(str::to_owned)).collect();
+    offered.sort();
+    let (chosen, wanted) = match &network.zones {
+        ZoneSpec::Count(count) => {
+            let count = usize::from(*count);
+            (offered.iter().take(count).cloned().collect::<Vec<_>>(), count.to_string())
+        }
+        ZoneSpec::Named(names) => {
+            (names.iter().filter(|name| offered.contains(name)).cloned().collect(), names.join(", "))
+        }
+    };
+    let complete = match &network.zones {
+        ZoneSpec::Count(count) => chosen.len() == usize::from(*count),
+        ZoneSpec::Named(names) => chosen.len() == names.len(),
+    };
+    if complete {
+        return Ok(chosen);
+    }
+    Err(PlaceError::Zones { region: aws.home.clone(), offered: offered.len(), names: offered.join(", "), wanted })
+}
+
+async fn hosted_zones(aws: &Aws, blueprint: &Blueprint) -> Result<(Option<String>, Option<String>), PlaceError> {
+    let Some(domain) = &blueprint.domain else { return Ok((None, None)) };
+    let own = if domain.create_zone { None } else { Some(zone_id(aws, &domain.zone).await?) };
+    let parent = match &domain.parent_zone {
+        Some(parent) => Some(zone_id(aws, parent).await?),
+        None => None,
+    };
+    Ok((own, parent))
+}
+
+async fn zone_id(aws: &Aws, name: &str) -> Result<String, PlaceError> {
+    let answer = aws
+        .route53
+        .list_hosted_zones_by_name()
+        .dns_name(name)
+        .send()
+        .await
+        .map_err(|e| PlaceError::Lookup { what: "the hosted zone", source: e.into() })?;
+    answer
+        .hosted_zones()
+        .iter()
+        .find(|zone| zone.name().trim_end_matches('.') == name && !zone.config().is_some_and(|c| c.private_zone()))
+        .map(|zone| zone.id().trim_start_matches("/hostedzone/").to_owned())
+        .ok_or_else(|| PlaceError::NoHostedZone(name.to_owned()))
+}
+
+/// The server binary: `[servers] artifact` (beside the blueprint), else `game-server` beside this program.
+pub fn artifact(blueprint: &Blueprint, blueprint_directory: &Path) -> Result<Option<Artifact>, PlaceError> {
+    let Some(servers) = &blueprint.servers else { return Ok(None) };
+    let bundled = || std::env::current_exe().ok().and_then(|exe| Some(exe.parent()?.join("game-server")));
+    let path = match &servers.artifact {
+        Some(path) => blueprint_directory.join(path),
+        None => bundled().unwrap_or_else(|| PathBuf::from("game-server")),
+    };
+    if !path.is_file() {
+        return Err(PlaceError::NoArtifact { looked: path.display().to_string() });
+    }
+    let hash = || -> std::io::Result<String> {
+        let mut hasher = Sha256::new();
+        std::io::copy(&mut std::fs::File::open(&path)?, &mut hasher)?;
+        Ok(hex::encode(hasher.finalize()))
+    };
+    match hash() {
+        Ok(sha256) => Ok(Some(Artifact { path, sha256 })),
+        Err(source) => Err(PlaceError::Artifact { path, source }),
+    }
+}

@@ -1,0 +1,189 @@
+//! A plan as a graph of steps: what waits for what, and which chain takes longest.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use petgraph::algo::toposort;
+use petgraph::graph::{DiGraph, NodeIndex};
+use petgraph::visit::EdgeRef;
+use serde_json::Value;
+
+use super::desired::Desired;
+use super::observed::Inventory;
+use super::plan::{Action, Plan, PlannedChange, half, kinds_before, order_of};
+use crate::kinds::{Observed, Phase, ReplaceOrder};
+
+/// What a step does.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, serde::Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Doing {
+    /// Make it and wait until it can be used.
+    Create,
+    /// Change it and wait until it can be used again.
+    Update,
+    /// Wait until it can be used.
+    Await,
+    /// Delete it and wait until it is gone.
+    Delete,
+}
+
+/// One step.
+#[derive(Debug, Clone)]
+pub struct Step {
+    /// The node's address.
+    pub address: String,
+    /// Its kind.
+    pub kind: &'static str,
+    /// What is done.
+    pub doing: Doing,
+    /// The live resource it concerns.
+    pub live: Option<Observed>,
+    /// The fields that differ.
+    pub fields: Vec<String>,
+    /// How long it takes on AWS.
+    pub expected: Duration,
+}
+
+/// The steps and what waits for what (edge: the source comes first).
+#[derive(Debug, Default)]
+pub struct Steps {
+    /// The graph.
+    pub graph: DiGraph<Step, ()>,
+}
+
+/// Builds the steps of a plan.
+pub fn of(plan: &Plan, desired: &Desired, inventory: &Inventory) -> Steps {
+    let mut builder = Builder { steps: Steps::default(), make: BTreeMap::new(), gone: BTreeMap::new() };
+    for change in &plan.changes {
+        builder.add_change(change, desired, inventory);
+    }
+    for address in &plan.awaited {
+        builder.add_await(address, inventory);
+    }
+    builder.connect(plan, desired);
+    builder.steps
+}
+
+struct Builder {
+    steps: Steps,
+    make: BTreeMap<String, NodeIndex>,
+    gone: BTreeMap<String, NodeIndex>,
+}
+
+impl Builder {
+    fn add(&mut self, change: &PlannedChange, doing: Doing, live: Option<Observed>, props: &Value) -> NodeIndex {
+        let phase = match doing {
+            Doing::Create | Doing::Await => Phase::Create,
+            Doing::Update => Phase::Update,
+            Doing::Delete => Phase::Delete,
+        };
+        self.steps.graph.add_node(Step {
+            address: change.address.clone(),
+            kind: change.kind,
+            doing,
+            live,
+            fields: change.fields.iter().map(|f| f.name.clone()).collect(),
+            expected: half(change, phase, props),
+        })
+    }
+
+    fn add_change(&mut self, change: &PlannedChange, desired: &Desired, inventory: &Inventory) {
+        let live = inventory.all().find(|o| o.kind == change.kind && Some(&o.id) == change.id.as_ref()).cloned();
+        let props = desired.nodes.get(&change.address).map_or(Value::Null, |node| node.props.clone());
+        let old = live.as_ref().map_or(Value::Null, |o| o.props.clone());
+        if matches!(change.action, Action::Create | Action::Replace) {
+            let index = self.add(change, Doing::Create, None, &props);
+            self.make.insert(change.address.clone(), index);
+        }
+        if change.action == Action::Update {
+            let index = self.add(change, Doing::Update, live.clone(), &props);
+            self.make.insert(change.address.clone(), index);
+        }
+        if matches!(change.action, Action::Delete | Action::Replace) {
+            let index = self.add(change, Doing::Delete, live, &old);
+            self.gone.insert(change.address.clone(), index);
+        }
+    }
+
+    fn add_await(&mut self, address: &str, inventory: &Inventory) {
+        let Some(live) = inventory.live.get(address) else { return };
+        let expected =
+            crate::kinds::named(live.kind).map_or(Duration::ZERO, |k| k.expected(Phase::Create, &live.props));
+        let index = self.steps.graph.add_node(Step {
+            address: address.to_owned(),
+            kind: live.kind,
+            doing: Doing::Await,
+            live: Some(live.clone()),
+            fields: Vec::new(),
+            expected,
+        });
+        self.make.insert(address.to_owned(), index);
+    }
+
+    fn connect(&mut self, plan: &Plan, desired: &Desired) {
+        let graph = &mut self.steps.graph;
+        for (address, needs) in &desired.needs {
+            let Some(&dependant) = self.make.get(address) else { continue };
+            for need in needs.iter().filter_map(|need| self.make.get(need)) {
+                graph.update_edge(*need, dependant, ());
+            }
+        }
+        let changes: BTreeMap<&str, &PlannedChange> = plan.changes.iter().map(|c| (c.address.as_str(), c)).collect();
+        for (address, &gone) in &self.gone {
+            let create_first = order_of(graph[gone].kind) == ReplaceOrder::CreateFirst;
+            if let Some(&made) = self.make.get(address) {
+                let (first, second) = if create_first { (made, gone) } else { (gone, made) };
+                graph.update_edge(first, second, ());
+            }
+            // What depends on this kind goes (or, for a create-first one, moves over) before this one goes.
+            let before = kinds_before(graph[gone].kind);
+            for (other, &other_gone) in &self.gone {
+                if before.contains(graph[other_gone].kind) && other != address {
+                    graph.update_edge(other_gone, gone, ());
+                }
+            }
+            let stays = changes.get(address.as_str()).is_some_and(|c| c.action == Action::Replace) && !create_first;
+            if stays {
+                continue;
+            }
+            for &other_made in self.make.values() {
+                if before.contains(graph[other_made].kind) && graph[other_made].doing == Doing::Update {
+                    graph.update_edge(other_made, gone, ());
+                }
+            }
+        }
+    }
+}
+
+impl Steps {
+    /// For each step, how long the longest chain from its start to the end takes.
+    pub fn remaining(&self) -> BTreeMap<NodeIndex, Duration> {
+        let mut longest: BTreeMap<NodeIndex, Duration> = BTreeMap::new();
+        for index in toposort(&self.graph, None).unwrap_or_default().into_iter().rev() {
+            let after = self.graph.edges(index).filter_map(|e| longest.get(&e.target()).copied()).max();
+            longest.insert(index, self.graph[index].expected + after.unwrap_or_default());
+        }
+        longest
+    }
+
+    /// The chain of steps that takes longest, and how long that is.
+    pub fn critical_path(&self) -> (Vec<String>, Duration) {
+        let remaining = self.remaining();
+        let longest = |candidates: &mut dyn Iterator<Item = NodeIndex>| {
+            candidates.max_by_key(|index| (remaining.get(index).copied(), std::cmp::Reverse(index.index())))
+        };
+        let mut path = Vec::new();
+        let mut at = longest(&mut self.graph.node_indices());
+        let total = at.and_then(|index| remaining.get(&index).copied()).unwrap_or_default();
+        while let Some(index) = at {
+            path.push(self.graph[index].address.clone());
+            at = longest(&mut self.graph.neighbors(index));
+        }
+        (path, total)
+    }
+
+    /// Whether the graph has a circle, which would leave steps that never start.
+    pub fn circle(&self) -> Option<&Step> {
+        toposort(&self.graph, None).err().map(|circle| &self.graph[circle.node_id()])
+    }
+}
