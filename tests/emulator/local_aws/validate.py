@@ -38,6 +38,17 @@ _OPTIONAL = {
     ("s3", "AccountId"),
 }
 
+_FORM_ENCODED = {
+    "autoscaling",
+    "ec2",
+    "elasticache",
+    "elbv2",
+    "iam",
+    "rds",
+    "sns",
+    "sts",
+}
+
 _SURROGATES = "\\uD800\\uDC00-\\uDBFF\\uDFFF"
 
 
@@ -103,6 +114,7 @@ class _Compiler:
             name
             for name in shape.required_members
             if (self.service, name) not in _OPTIONAL
+            and not self._may_be_empty(shape.members[name])
         ]
         members = [
             (name, member)
@@ -124,6 +136,14 @@ class _Compiler:
                     member(sub, _join(path, name), problems)
 
         return run
+
+    def _may_be_empty(self, shape: Any) -> bool:
+        """Form encoding drops a structure without members: nobody can tell it from a missing one."""
+        return (
+            self.service in _FORM_ENCODED
+            and shape.type_name == "structure"
+            and not shape.required_members
+        )
 
     def _list(self, shape: Any) -> Check | None:
         low, high = shape.metadata.get("min"), shape.metadata.get("max")
