@@ -67,6 +67,15 @@ impl Stack {
         format!("{}-{}", cut(&base, 50), short_hash(&seed, 12))
     }
 
+    /// The partition that the home region lies in: the second part of every ARN.
+    pub fn partition(&self) -> &'static str {
+        match self.home.as_str() {
+            home if home.starts_with("cn-") => "aws-cn",
+            home if home.starts_with("us-gov-") => "aws-us-gov",
+            _ => "aws",
+        }
+    }
+
     fn fit(&self, wanted: &str, rule: NameRule, global: bool) -> String {
         let mut name = clean(wanted);
         if rule.lower {

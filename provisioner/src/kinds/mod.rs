@@ -3,6 +3,7 @@
 pub mod context;
 pub mod erased;
 pub mod kind;
+mod settle;
 pub mod spec;
 
 pub use context::{Cx, Options, Place};
@@ -30,6 +31,7 @@ registry! {
     // security
 
     // data
+    bucket: Bucket,
 
     // observation
 

@@ -52,32 +52,18 @@ fn check_device(device_id: &str, device_secret: &str) -> Result<(), DomainError>
 /// What is kept of a device's secret. The device's id is the key, so that the signing keys can be changed without
 /// locking every device out; the secret itself is too long to be guessed.
 fn device_mac(device_id: &str, device_secret: &str) -> Vec<u8> {
-    mac(
-        format!("device secret of {device_id}").as_bytes(),
-        device_secret.as_bytes(),
-    )
-    .to_vec()
+    mac(format!("device secret of {device_id}").as_bytes(), device_secret.as_bytes()).to_vec()
 }
 
 /// Lets a device in, with a new account if it has none.
 ///
 /// # Errors
 /// When the secret is not the one the account was opened with.
-pub async fn open_session(
-    game: &Game,
-    device_id: &str,
-    device_secret: &str,
-) -> Result<Session, DomainError> {
+pub async fn open_session(game: &Game, device_id: &str, device_secret: &str) -> Result<Session, DomainError> {
     check_device(device_id, device_secret)?;
     let now = game.world.now();
     let id = PlayerId::parse(&game.world.ulid()).expect("a ULID is a player id");
-    let event = event::own(
-        &game.world,
-        &id,
-        "account_created",
-        now,
-        json!({ "coins": game.rules.start_coins }),
-    );
+    let event = event::own(&game.world, &id, "account_created", now, json!({ "coins": game.rules.start_coins }));
     let device_mac = device_mac(device_id, device_secret);
     let account = NewAccount {
         id,
@@ -108,13 +94,7 @@ pub async fn open_session(
         expires_at: refresh_expiry(game, now),
     };
     game.stores.ledger.insert_session(&session).await?;
-    Ok(session_of(
-        game,
-        account.player,
-        created,
-        refresh_token,
-        now,
-    ))
+    Ok(session_of(game, account.player, created, refresh_token, now))
 }
 
 /// Exchanges a refresh token for new tokens. One that comes back after it was exchanged has been copied: its session
@@ -124,26 +104,17 @@ pub async fn open_session(
 /// When the token is not valid any more.
 pub async fn refresh_session(game: &Game, token: &str) -> Result<Session, DomainError> {
     let now = game.world.now();
-    let (id, _) = token
-        .split_once('.')
-        .filter(|(id, _)| id.len() == 26)
-        .ok_or(DomainError::WrongRefreshToken)?;
+    let (id, _) = token.split_once('.').filter(|(id, _)| id.len() == 26).ok_or(DomainError::WrongRefreshToken)?;
     let ledger = &game.stores.ledger;
     let presented = Sha256::digest(token.as_bytes()).to_vec();
     // The second round is for a concurrent exchange of the same token.
     for _ in 0..2 {
-        let row = ledger
-            .session(id)
-            .await?
-            .ok_or(DomainError::WrongRefreshToken)?;
+        let row = ledger.session(id).await?.ok_or(DomainError::WrongRefreshToken)?;
         if now >= row.expires_at {
             return Err(DomainError::WrongRefreshToken);
         }
         if !same(&row.token_hash, &presented) {
-            let previous = row
-                .previous_hash
-                .as_deref()
-                .is_some_and(|hash| same(hash, &presented));
+            let previous = row.previous_hash.as_deref().is_some_and(|hash| same(hash, &presented));
             if !previous {
                 return Err(DomainError::WrongRefreshToken);
             }
@@ -154,10 +125,7 @@ pub async fn refresh_session(game: &Game, token: &str) -> Result<Session, Domain
             }
         }
         let (next, hash) = new_refresh_token(game, id);
-        if ledger
-            .rotate_session(id, &row.token_hash, &hash, now, refresh_expiry(game, now))
-            .await?
-        {
+        if ledger.rotate_session(id, &row.token_hash, &hash, now, refresh_expiry(game, now)).await? {
             return Ok(session_of(game, row.player, false, next, now));
         }
     }
@@ -165,26 +133,16 @@ pub async fn refresh_session(game: &Game, token: &str) -> Result<Session, Domain
 }
 
 fn new_refresh_token(game: &Game, session_id: &str) -> (String, Vec<u8>) {
-    let token = format!(
-        "{session_id}.{}",
-        URL_SAFE_NO_PAD.encode(game.world.bytes::<32>())
-    );
+    let token = format!("{session_id}.{}", URL_SAFE_NO_PAD.encode(game.world.bytes::<32>()));
     let hash = Sha256::digest(token.as_bytes()).to_vec();
     (token, hash)
 }
 
 fn refresh_expiry(game: &Game, now: Timestamp) -> Timestamp {
-    now.saturating_add(game.rules.refresh_lifetime)
-        .unwrap_or(Timestamp::MAX)
+    now.saturating_add(game.rules.refresh_lifetime).unwrap_or(Timestamp::MAX)
 }
 
-fn session_of(
-    game: &Game,
-    player: PlayerId,
-    created: bool,
-    refresh_token: String,
-    now: Timestamp,
-) -> Session {
+fn session_of(game: &Game, player: PlayerId, created: bool, refresh_token: String, now: Timestamp) -> Session {
     Session {
         access_token: game.tokens.issue(&player, now),
         expires_in: game.tokens.lifetime().as_secs(),
@@ -200,11 +158,7 @@ fn session_of(
 /// When there is no such player.
 pub async fn profile(game: &Game, player: &PlayerId) -> Result<Profile, DomainError> {
     let board = game.boards.key(game.boards.default_board());
-    game.stores
-        .ledger
-        .profile(player, &board)
-        .await?
-        .ok_or(DomainError::UnknownPlayer)
+    game.stores.ledger.profile(player, &board).await?.ok_or(DomainError::UnknownPlayer)
 }
 
 #[cfg(test)]

@@ -43,22 +43,16 @@ fn default_order() -> Order {
 type Standing = (i64, Timestamp);
 
 fn highest(standing: Option<Standing>, score: i64, at: Timestamp) -> Option<Standing> {
-    standing
-        .is_none_or(|(best, _)| score > best)
-        .then_some((score, at))
+    standing.is_none_or(|(best, _)| score > best).then_some((score, at))
 }
 
 fn lowest(standing: Option<Standing>, score: i64, at: Timestamp) -> Option<Standing> {
-    standing
-        .is_none_or(|(best, _)| score < best)
-        .then_some((score, at))
+    standing.is_none_or(|(best, _)| score < best).then_some((score, at))
 }
 
 fn latest(standing: Option<Standing>, score: i64, at: Timestamp) -> Option<Standing> {
     // The same score again was reached the first time.
-    standing
-        .is_none_or(|(last, _)| score != last)
-        .then_some((score, at))
+    standing.is_none_or(|(last, _)| score != last).then_some((score, at))
 }
 
 fn sum(standing: Option<Standing>, score: i64, at: Timestamp) -> Option<Standing> {
@@ -71,11 +65,7 @@ impl Board {
     /// The default board of a game.
     #[must_use]
     pub fn named(name: &str) -> Self {
-        Self {
-            name: name.to_owned(),
-            rule: default_rule(),
-            order: default_order(),
-        }
+        Self { name: name.to_owned(), rule: default_rule(), order: default_order() }
     }
 
     /// What a new score does here.
@@ -94,9 +84,7 @@ impl Board {
 #[must_use]
 pub fn is_name(text: &str) -> bool {
     (1..=64).contains(&text.len())
-        && text
-            .bytes()
-            .all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-' || b == b'_')
+        && text.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-' || b == b'_')
 }
 
 /// All boards of the game; the first is the default one.
@@ -129,10 +117,7 @@ impl Boards {
         let Some(name) = name else {
             return Ok(self.default_board());
         };
-        self.boards
-            .iter()
-            .find(|board| board.name == name)
-            .ok_or(DomainError::UnknownBoard)
+        self.boards.iter().find(|board| board.name == name).ok_or(DomainError::UnknownBoard)
     }
 
     /// The running season.
@@ -144,10 +129,7 @@ impl Boards {
     /// The ranking of a board in the running season.
     #[must_use]
     pub fn key(&self, board: &Board) -> BoardKey {
-        BoardKey {
-            board: board.name.clone(),
-            season: self.season.clone(),
-        }
+        BoardKey { board: board.name.clone(), season: self.season.clone() }
     }
 
     /// Every board.
@@ -175,27 +157,15 @@ mod tests {
 
     #[test]
     fn ascending_boards_take_the_lowest() {
-        let board = Board {
-            order: Order::Ascending,
-            ..Board::named("laps")
-        };
-        assert_eq!(
-            (board.advance())(Some((10, t(1))), 9, t(2)),
-            Some((9, t(2)))
-        );
+        let board = Board { order: Order::Ascending, ..Board::named("laps") };
+        assert_eq!((board.advance())(Some((10, t(1))), 9, t(2)), Some((9, t(2))));
         assert_eq!((board.advance())(Some((10, t(1))), 11, t(2)), None);
     }
 
     #[test]
     fn sums_stop_at_the_end_of_the_range() {
-        let board = Board {
-            rule: Rule::Sum,
-            ..Board::named("total")
-        };
-        assert_eq!(
-            (board.advance())(Some((i64::MAX - 1, t(1))), 5, t(2)),
-            Some((i64::MAX, t(2)))
-        );
+        let board = Board { rule: Rule::Sum, ..Board::named("total") };
+        assert_eq!((board.advance())(Some((i64::MAX - 1, t(1))), 5, t(2)), Some((i64::MAX, t(2))));
         assert_eq!((board.advance())(Some((i64::MAX, t(2))), 5, t(3)), None);
     }
 }

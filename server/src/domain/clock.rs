@@ -51,10 +51,7 @@ pub struct World {
 
 impl Default for World {
     fn default() -> Self {
-        Self {
-            clock: Arc::new(SystemClock),
-            entropy: Arc::new(OsEntropy),
-        }
+        Self { clock: Arc::new(SystemClock), entropy: Arc::new(OsEntropy) }
     }
 }
 
@@ -107,14 +104,8 @@ mod tests {
     #[test]
     fn ids_rise_with_time_and_are_ids_of_players() {
         let world = World::default();
-        let early = ulid_at(
-            Timestamp::from_millisecond(1_000).expect("in range"),
-            world.bytes(),
-        );
-        let late = ulid_at(
-            Timestamp::from_millisecond(1_001).expect("in range"),
-            world.bytes(),
-        );
+        let early = ulid_at(Timestamp::from_millisecond(1_000).expect("in range"), world.bytes());
+        let late = ulid_at(Timestamp::from_millisecond(1_001).expect("in range"), world.bytes());
         assert!(early < late);
         assert_eq!(early.len(), 26);
         assert!(crate::store::PlayerId::parse(&early).is_some());
@@ -123,13 +114,7 @@ mod tests {
     #[test]
     fn derived_ids_follow_from_every_part() {
         let at = Timestamp::UNIX_EPOCH;
-        assert_eq!(
-            derived_ulid(at, &[b"a", b"b"]),
-            derived_ulid(at, &[b"a", b"b"])
-        );
-        assert_ne!(
-            derived_ulid(at, &[b"a", b"b"]),
-            derived_ulid(at, &[b"ab", b""])
-        );
+        assert_eq!(derived_ulid(at, &[b"a", b"b"]), derived_ulid(at, &[b"a", b"b"]));
+        assert_ne!(derived_ulid(at, &[b"a", b"b"]), derived_ulid(at, &[b"ab", b""]));
     }
 }

@@ -19,9 +19,7 @@ impl Cursors {
     /// Cursors signed by the current key.
     #[must_use]
     pub fn new(keys: &SigningKeys) -> Self {
-        Self {
-            keys: keys.derive("cursor"),
-        }
+        Self { keys: keys.derive("cursor") }
     }
 
     /// A cursor of a listing. `listing` says which (with its filters): it is good for that one alone.
@@ -38,16 +36,9 @@ impl Cursors {
     /// # Errors
     /// When it was not made here for this listing.
     pub fn open<T: DeserializeOwned>(&self, listing: &str, cursor: &str) -> Result<T, DomainError> {
-        let bytes = URL_SAFE_NO_PAD
-            .decode(cursor)
-            .map_err(|_| DomainError::WrongCursor)?;
-        let (given, body) = bytes
-            .split_at_checked(TAG)
-            .ok_or(DomainError::WrongCursor)?;
-        let known = self
-            .keys
-            .iter()
-            .any(|key| same(given, &tag(key, listing, body)));
+        let bytes = URL_SAFE_NO_PAD.decode(cursor).map_err(|_| DomainError::WrongCursor)?;
+        let (given, body) = bytes.split_at_checked(TAG).ok_or(DomainError::WrongCursor)?;
+        let known = self.keys.iter().any(|key| same(given, &tag(key, listing, body)));
         if !known {
             return Err(DomainError::WrongCursor);
         }
@@ -80,11 +71,7 @@ mod tests {
         assert!(cursors.open::<i64>("ledger/b", &cursor).is_err());
         let mut bytes = URL_SAFE_NO_PAD.decode(&cursor).expect("base64");
         *bytes.last_mut().expect("not empty") ^= 1;
-        assert!(
-            cursors
-                .open::<i64>("ledger/a", &URL_SAFE_NO_PAD.encode(bytes))
-                .is_err()
-        );
+        assert!(cursors.open::<i64>("ledger/a", &URL_SAFE_NO_PAD.encode(bytes)).is_err());
         assert!(cursors.open::<i64>("ledger/a", "").is_err());
     }
 }

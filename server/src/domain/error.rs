@@ -86,10 +86,7 @@ impl Checks {
     /// Notes a wrong value unless `holds`.
     pub fn require(&mut self, holds: bool, field: &'static str, message: impl Into<String>) {
         if !holds {
-            self.0.push(Violation {
-                field,
-                message: message.into(),
-            });
+            self.0.push(Violation { field, message: message.into() });
         }
     }
 
@@ -98,10 +95,6 @@ impl Checks {
     /// # Errors
     /// With all that was noted.
     pub fn finish(self) -> Result<(), DomainError> {
-        if self.0.is_empty() {
-            Ok(())
-        } else {
-            Err(DomainError::Invalid(self.0))
-        }
+        if self.0.is_empty() { Ok(()) } else { Err(DomainError::Invalid(self.0)) }
     }
 }

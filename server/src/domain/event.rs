@@ -32,20 +32,8 @@ pub struct ClientEvent {
 
 /// An event of the server's own.
 #[must_use]
-pub fn own(
-    world: &World,
-    player: &PlayerId,
-    name: &'static str,
-    at: Timestamp,
-    properties: Value,
-) -> Event {
-    Event {
-        id: world.ulid(),
-        player: player.clone(),
-        name: format!("{RESERVED_PREFIX}{name}"),
-        at,
-        properties,
-    }
+pub fn own(world: &World, player: &PlayerId, name: &'static str, at: Timestamp, properties: Value) -> Event {
+    Event { id: world.ulid(), player: player.clone(), name: format!("{RESERVED_PREFIX}{name}"), at, properties }
 }
 
 /// Checks a batch and makes events of it. With a key, a repeat of the batch makes the same events.
@@ -60,11 +48,7 @@ pub fn accept(
 ) -> Result<Vec<Event>, DomainError> {
     let now = world.now();
     let mut checks = Checks::default();
-    checks.require(
-        (1..=MAX_BATCH).contains(&batch.len()),
-        "events",
-        format!("must hold 1 to {MAX_BATCH} events"),
-    );
+    checks.require((1..=MAX_BATCH).contains(&batch.len()), "events", format!("must hold 1 to {MAX_BATCH} events"));
     for (index, event) in batch.iter().enumerate() {
         check(&mut checks, index, event, now);
     }
@@ -72,37 +56,19 @@ pub fn accept(
     let events = batch.into_iter().enumerate().map(|(index, event)| {
         let at = Timestamp::from_microsecond(event.at.as_microsecond()).unwrap_or(event.at);
         let id = match key {
-            Some(key) => derived_ulid(
-                at,
-                &[
-                    player.as_str().as_bytes(),
-                    key.as_bytes(),
-                    &(index as u64).to_be_bytes(),
-                ],
-            ),
+            Some(key) => derived_ulid(at, &[player.as_str().as_bytes(), key.as_bytes(), &(index as u64).to_be_bytes()]),
             None => world.ulid(),
         };
-        Event {
-            id,
-            player: player.clone(),
-            name: event.name,
-            at,
-            properties: Value::Object(event.properties),
-        }
+        Event { id, player: player.clone(), name: event.name, at, properties: Value::Object(event.properties) }
     });
     Ok(events.collect())
 }
 
 fn check(checks: &mut Checks, index: usize, event: &ClientEvent, now: Timestamp) {
     let fits = (1..=64).contains(&event.name.len())
-        && event
-            .name
-            .bytes()
-            .all(|b| b.is_ascii_alphanumeric() || b"._-".contains(&b))
+        && event.name.bytes().all(|b| b.is_ascii_alphanumeric() || b"._-".contains(&b))
         && !event.name.starts_with(RESERVED_PREFIX);
-    let message = format!(
-        "{index}: must be 1 to 64 letters, digits, '.', '_' or '-', not beginning with 'game.'"
-    );
+    let message = format!("{index}: must be 1 to 64 letters, digits, '.', '_' or '-', not beginning with 'game.'");
     checks.require(fits, "events.name", message);
     let age = now.duration_since(event.at);
     let message = format!("{index}: must be at most 30 days ago and 10 minutes ahead");
@@ -117,11 +83,7 @@ mod tests {
     use super::*;
 
     fn event(name: &str, at: Timestamp) -> ClientEvent {
-        ClientEvent {
-            name: name.to_owned(),
-            at,
-            properties: Map::new(),
-        }
+        ClientEvent { name: name.to_owned(), at, properties: Map::new() }
     }
 
     fn player() -> PlayerId {
@@ -143,29 +105,17 @@ mod tests {
         let world = World::default();
         let batch = vec![event("tap", world.now()); 3];
         let first = accept(&world, &player(), Some("k"), batch.clone()).expect("valid");
-        assert_eq!(
-            first,
-            accept(&world, &player(), Some("k"), batch.clone()).expect("valid")
-        );
+        assert_eq!(first, accept(&world, &player(), Some("k"), batch.clone()).expect("valid"));
         assert_ne!(first[0].id, first[1].id);
-        assert_ne!(
-            first[0].id,
-            accept(&world, &player(), Some("l"), batch).expect("valid")[0].id
-        );
+        assert_ne!(first[0].id, accept(&world, &player(), Some("l"), batch).expect("valid")[0].id);
     }
 
     #[test]
     fn every_wrong_value_is_named() {
         let world = World::default();
         let old = world.now() - SignedDuration::from_hours(31 * 24);
-        let error = accept(&world, &player(), None, vec![event("game.fake", old)])
-            .expect_err("two are wrong");
-        let DomainError::Invalid(violations) = error else {
-            panic!("{error}")
-        };
-        assert_eq!(
-            violations.iter().map(|v| v.field).collect::<Vec<_>>(),
-            ["events.name", "events.at"]
-        );
+        let error = accept(&world, &player(), None, vec![event("game.fake", old)]).expect_err("two are wrong");
+        let DomainError::Invalid(violations) = error else { panic!("{error}") };
+        assert_eq!(violations.iter().map(|v| v.field).collect::<Vec<_>>(), ["events.name", "events.at"]);
     }
 }

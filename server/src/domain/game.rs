@@ -10,10 +10,7 @@ use std::{
 
 use tokio::sync::Notify;
 
-use super::{
-    board::Boards, clock::World, cursor::Cursors, keys::SigningKeys, shop::Catalogue,
-    token::AccessTokens,
-};
+use super::{board::Boards, clock::World, cursor::Cursors, keys::SigningKeys, shop::Catalogue, token::AccessTokens};
 use crate::store::Stores;
 
 /// The numbers of the game.

@@ -38,10 +38,7 @@ impl SigningKeys {
     /// # Errors
     /// When one is not base64 or is shorter than 32 bytes.
     pub fn from_base64(current: &str, previous: Option<&str>) -> Result<Self, WeakKey> {
-        Ok(Self {
-            current: decode(current)?,
-            previous: previous.map(decode).transpose()?,
-        })
+        Ok(Self { current: decode(current)?, previous: previous.map(decode).transpose()? })
     }
 
     /// A key for one purpose, current first: what is signed for one purpose is nothing for another.

@@ -30,12 +30,7 @@ impl Reconciler {
     /// The first round looks back as after a failover.
     #[must_use]
     pub fn new(game: Arc<Game>) -> Self {
-        Self {
-            game,
-            since: None,
-            round: 0,
-            doubtful: true,
-        }
+        Self { game, since: None, round: 0, doubtful: true }
     }
 
     /// One round over all boards. Answers how many standings were applied.
@@ -64,12 +59,7 @@ impl Reconciler {
         self.round = self.round.wrapping_add(1);
         let wide = self.doubtful || self.round % WIDE_ROUNDS == 0;
         let reach = if wide { DOUBT } else { OVERLAP };
-        let since = self
-            .since
-            .unwrap_or(started)
-            .min(started)
-            .saturating_sub(reach)
-            .unwrap_or(Timestamp::MIN);
+        let since = self.since.unwrap_or(started).min(started).saturating_sub(reach).unwrap_or(Timestamp::MIN);
         applied += self.recent(since).await?;
         self.since = Some(started);
         Ok(applied)
@@ -100,10 +90,7 @@ impl Reconciler {
         let mut applied = 0;
         let mut cursor = None;
         loop {
-            let (rows, next) = stores
-                .ledger
-                .recent_scores(since, cursor.as_ref(), PAGE)
-                .await?;
+            let (rows, next) = stores.ledger.recent_scores(since, cursor.as_ref(), PAGE).await?;
             let full = rows.len() == PAGE as usize;
             applied += rows.len();
             self.apply(rows).await?;
@@ -123,11 +110,7 @@ impl Reconciler {
             rest = others;
             let ours: Vec<ScoreRow> = ours.into_iter().map(|(_, row)| row).collect();
             if !ours.is_empty() {
-                self.game
-                    .stores
-                    .ranking
-                    .apply(&key, board.order, &ours)
-                    .await?;
+                self.game.stores.ranking.apply(&key, board.order, &ours).await?;
             }
         }
         Ok(())
@@ -138,10 +121,7 @@ impl Reconciler {
         while !stop.is_cancelled() {
             if let Err(error) = self.round().await {
                 metrics::counter!("reconcile_failures_total").increment(1);
-                tracing::warn!(
-                    error = &error as &dyn std::error::Error,
-                    "the ranking could not be reconciled"
-                );
+                tracing::warn!(error = &error as &dyn std::error::Error, "the ranking could not be reconciled");
             }
             tokio::select! {
                 () = tokio::time::sleep(EVERY) => {}

@@ -47,11 +47,7 @@ impl Relay {
     #[must_use]
     pub fn new(game: Arc<Game>) -> Self {
         let owner = game.world.ulid();
-        Self {
-            game,
-            owner,
-            failures: 0,
-        }
+        Self { game, owner, failures: 0 }
     }
 
     /// One batch.
@@ -61,19 +57,14 @@ impl Relay {
     pub async fn round(&mut self) -> Result<Round, StoreError> {
         let ledger = &self.game.stores.ledger;
         let now = self.game.world.now();
-        let events = ledger
-            .claim_events(&self.owner, now, later(now, LEASE), BATCH)
-            .await?;
+        let events = ledger.claim_events(&self.owner, now, later(now, LEASE), BATCH).await?;
         if events.is_empty() {
             return Ok(Round::default());
         }
         let report = match self.game.stores.events.write(&events).await {
             Ok(report) => report,
             Err(error) => {
-                tracing::warn!(
-                    error = &error as &dyn std::error::Error,
-                    "the log is away; events wait"
-                );
+                tracing::warn!(error = &error as &dyn std::error::Error, "the log is away; events wait");
                 crate::store::WriteReport::default()
             }
         };
@@ -83,35 +74,22 @@ impl Relay {
         }
         let rejected: Vec<String> = report.rejected.iter().map(|(id, _)| id.clone()).collect();
         let now = self.game.world.now();
-        ledger
-            .release_events(&self.owner, &rejected, later(now, REJECTED_WAIT))
-            .await?;
+        ledger.release_events(&self.owner, &rejected, later(now, REJECTED_WAIT)).await?;
         let left = left(&events, &report.written, &rejected);
-        self.failures = if left.is_empty() {
-            0
-        } else {
-            self.failures.saturating_add(1)
-        };
+        self.failures = if left.is_empty() { 0 } else { self.failures.saturating_add(1) };
         let wait = SignedDuration::try_from(self.backoff()).unwrap_or(LEASE);
-        ledger
-            .release_events(&self.owner, &left, later(now, wait))
-            .await?;
+        ledger.release_events(&self.owner, &left, later(now, wait)).await?;
         metrics::counter!("outbox_delivered_total").increment(report.written.len() as u64);
         metrics::counter!("outbox_rejected_total").increment(rejected.len() as u64);
         metrics::counter!("outbox_retried_total").increment(left.len() as u64);
-        Ok(Round {
-            claimed: events.len(),
-            written: report.written.len(),
-            rejected: rejected.len(),
-        })
+        Ok(Round { claimed: events.len(), written: report.written.len(), rejected: rejected.len() })
     }
 
     /// Doubles with each failed round.
     fn backoff(&self) -> Duration {
         match self.failures {
             0 => Duration::ZERO,
-            failures => (Duration::from_millis(100) * 2_u32.saturating_pow(failures.min(10)))
-                .min(LONGEST_WAIT),
+            failures => (Duration::from_millis(100) * 2_u32.saturating_pow(failures.min(10))).min(LONGEST_WAIT),
         }
     }
 
@@ -125,10 +103,7 @@ impl Relay {
                 Ok(round) if round.left() == 0 => IDLE,
                 Ok(_) => self.backoff(),
                 Err(error) => {
-                    tracing::warn!(
-                        error = &error as &dyn std::error::Error,
-                        "the outbox cannot be read"
-                    );
+                    tracing::warn!(error = &error as &dyn std::error::Error, "the outbox cannot be read");
                     self.failures = self.failures.saturating_add(1);
                     self.backoff()
                 }
@@ -139,11 +114,7 @@ impl Relay {
             }
             let woken = async {
                 // Only an idle relay is woken early: one that failed waits out its time.
-                if wait == IDLE {
-                    wake.notified().await
-                } else {
-                    std::future::pending().await
-                }
+                if wait == IDLE { wake.notified().await } else { std::future::pending().await }
             };
             tokio::select! {
                 () = tokio::time::sleep(wait) => {}
@@ -172,9 +143,7 @@ impl Relay {
     async fn report(&self) {
         if let Ok((count, oldest)) = self.game.stores.ledger.outbox_backlog().await {
             let now = self.game.world.now();
-            let age = oldest.map_or(0.0, |oldest| {
-                now.duration_since(oldest).as_secs_f64().max(0.0)
-            });
+            let age = oldest.map_or(0.0, |oldest| now.duration_since(oldest).as_secs_f64().max(0.0));
             metrics::gauge!("outbox_events").set(count as f64);
             metrics::gauge!("outbox_oldest_seconds").set(age);
         }
@@ -187,10 +156,5 @@ fn later(now: Timestamp, by: SignedDuration) -> Timestamp {
 
 fn left(events: &[Event], written: &[String], rejected: &[String]) -> Vec<String> {
     let done: std::collections::HashSet<&String> = written.iter().chain(rejected).collect();
-    events
-        .iter()
-        .map(|event| &event.id)
-        .filter(|id| !done.contains(id))
-        .cloned()
-        .collect()
+    events.iter().map(|event| &event.id).filter(|id| !done.contains(id)).cloned().collect()
 }

@@ -11,8 +11,7 @@ use super::{
     event,
 };
 use crate::store::{
-    BoardKey, PlayerId, RankKey, RankPage, RankedEntry, ScoreOutcome, ScoreResult, ScoreRow,
-    ScoreWrite, StoreError,
+    BoardKey, PlayerId, RankKey, RankPage, RankedEntry, ScoreOutcome, ScoreResult, ScoreRow, ScoreWrite, StoreError,
 };
 
 /// Lines of a board in one answer.
@@ -52,19 +51,10 @@ struct Payload<'a> {
 
 fn check(run: &Run) -> Result<(), DomainError> {
     let mut checks = Checks::default();
-    let fits =
-        (1..=64).contains(&run.run_id.len()) && run.run_id.bytes().all(|b| b.is_ascii_graphic());
-    checks.require(
-        fits,
-        "run_id",
-        "must be 1 to 64 printable ASCII characters without spaces",
-    );
+    let fits = (1..=64).contains(&run.run_id.len()) && run.run_id.bytes().all(|b| b.is_ascii_graphic());
+    checks.require(fits, "run_id", "must be 1 to 64 printable ASCII characters without spaces");
     let size = serde_json::to_string(&run.metadata).map_or(usize::MAX, |text| text.len());
-    checks.require(
-        size <= MAX_METADATA,
-        "metadata",
-        format!("must take at most {MAX_METADATA} bytes"),
-    );
+    checks.require(size <= MAX_METADATA, "metadata", format!("must take at most {MAX_METADATA} bytes"));
     checks.finish()
 }
 
@@ -77,11 +67,7 @@ pub async fn submit(game: &Game, player: &PlayerId, run: Run) -> Result<Submitte
     let board = game.boards.find(run.board.as_deref())?;
     let key = game.boards.key(board);
     let now = game.world.now();
-    let payload = serde_json::to_vec(&Payload {
-        score: run.score,
-        board: &key,
-    })
-    .expect("plain data");
+    let payload = serde_json::to_vec(&Payload { score: run.score, board: &key }).expect("plain data");
     let properties = json!({
         "score": run.score, "board": key.board, "season": key.season, "run_id": run.run_id, "metadata": run.metadata,
     });
@@ -105,11 +91,7 @@ pub async fn submit(game: &Game, player: &PlayerId, run: Run) -> Result<Submitte
         ScoreOutcome::UnknownPlayer => return Err(DomainError::UnknownPlayer),
     };
     let rank = rank_after(game, board, &key, &row).await;
-    Ok(Submitted {
-        board: key.board,
-        result,
-        rank,
-    })
+    Ok(Submitted { board: key.board, result, rank })
 }
 
 /// The score is committed by now: a ranking that is away costs the rank in the answer, not the score.
@@ -118,10 +100,7 @@ async fn rank_after(game: &Game, board: &Board, key: &BoardKey, row: &ScoreRow) 
         Ok((entry, _)) => Some(entry.rank),
         Err(error) => {
             game.doubt_ranking();
-            tracing::warn!(
-                error = &error as &dyn std::error::Error,
-                "the ranking did not take a score"
-            );
+            tracing::warn!(error = &error as &dyn std::error::Error, "the ranking did not take a score");
             None
         }
     }
@@ -168,11 +147,7 @@ async fn is_stale(game: &Game, key: &BoardKey) -> Result<bool, DomainError> {
 ///
 /// # Errors
 /// When the player is unknown or has no score on the board.
-pub async fn rank(
-    game: &Game,
-    player: &PlayerId,
-    board: Option<&str>,
-) -> Result<Standing, DomainError> {
+pub async fn rank(game: &Game, player: &PlayerId, board: Option<&str>) -> Result<Standing, DomainError> {
     let board = game.boards.find(board)?;
     let key = game.boards.key(board);
     let ranking = &game.stores.ranking;
@@ -180,12 +155,7 @@ pub async fn rank(
     if found.is_none() {
         // Not there yet is not the same as no score: the ledger knows, and the ranking takes it from there.
         match game.stores.ledger.score(player, &key).await? {
-            Some(row) => {
-                found = Some(seen(
-                    game,
-                    ranking.apply_one(&key, board.order, &row).await,
-                )?)
-            }
+            Some(row) => found = Some(seen(game, ranking.apply_one(&key, board.order, &row).await)?),
             None if game.stores.ledger.player_exists(player).await? => {
                 return Err(DomainError::NotRanked);
             }
@@ -194,30 +164,19 @@ pub async fn rank(
     }
     let (entry, total) = found.ok_or(DomainError::NotRanked)?;
     let stale = is_stale(game, &key).await?;
-    Ok(Standing {
-        entry,
-        total,
-        season: key.season,
-        stale,
-    })
+    Ok(Standing { entry, total, season: key.season, stale })
 }
 
 fn check_season(game: &Game, season: Option<&str>) -> Result<(), DomainError> {
     match season {
-        Some(season) if !is_name(season) || season != game.boards.season() => {
-            Err(DomainError::UnknownBoard)
-        }
+        Some(season) if !is_name(season) || season != game.boards.season() => Err(DomainError::UnknownBoard),
         _ => Ok(()),
     }
 }
 
 fn check_limit(limit: u32, field: &'static str) -> Result<(), DomainError> {
     let mut checks = Checks::default();
-    checks.require(
-        (1..=MAX_PAGE).contains(&limit),
-        field,
-        format!("must be 1 to {MAX_PAGE}"),
-    );
+    checks.require((1..=MAX_PAGE).contains(&limit), field, format!("must be 1 to {MAX_PAGE}"));
     checks.finish()
 }
 
@@ -237,71 +196,34 @@ pub async fn page(
     check_season(game, season)?;
     let key = game.boards.key(board);
     let listing = format!("leaderboard/{key}");
-    let after: Option<RankKey> = cursor
-        .map(|cursor| game.cursors.open(&listing, cursor))
-        .transpose()?;
+    let after: Option<RankKey> = cursor.map(|cursor| game.cursors.open(&listing, cursor)).transpose()?;
     // One line more than asked for tells whether there is a next page.
-    let found = game
-        .stores
-        .ranking
-        .page(&key, board.order, after.as_ref(), limit + 1)
-        .await;
+    let found = game.stores.ranking.page(&key, board.order, after.as_ref(), limit + 1).await;
     let mut page = seen(game, found)?;
     let more = page.entries.len() > limit as usize;
     page.entries.truncate(limit as usize);
-    let next_cursor = page
-        .entries
-        .last()
-        .filter(|_| more)
-        .map(|last| game.cursors.seal(&listing, &last.key));
+    let next_cursor = page.entries.last().filter(|_| more).map(|last| game.cursors.seal(&listing, &last.key));
     let stale = is_stale(game, &key).await?;
-    Ok(Lines {
-        page,
-        season: key.season,
-        stale,
-        next_cursor,
-    })
+    Ok(Lines { page, season: key.season, stale, next_cursor })
 }
 
 /// The lines around a player's.
 ///
 /// # Errors
 /// When the player is unknown or not on the board.
-pub async fn around(
-    game: &Game,
-    board: &str,
-    player: &PlayerId,
-    radius: u32,
-) -> Result<Lines, DomainError> {
+pub async fn around(game: &Game, board: &str, player: &PlayerId, radius: u32) -> Result<Lines, DomainError> {
     let mut checks = Checks::default();
-    checks.require(
-        radius <= MAX_PAGE / 2,
-        "radius",
-        format!("must be at most {}", MAX_PAGE / 2),
-    );
+    checks.require(radius <= MAX_PAGE / 2, "radius", format!("must be at most {}", MAX_PAGE / 2));
     checks.finish()?;
     let board = game.boards.find(Some(board))?;
     let key = game.boards.key(board);
-    let found = game
-        .stores
-        .ranking
-        .around(&key, board.order, player, radius)
-        .await;
+    let found = game.stores.ranking.around(&key, board.order, player, radius).await;
     let Some(page) = seen(game, found)? else {
         let known = game.stores.ledger.player_exists(player).await?;
-        return Err(if known {
-            DomainError::NotRanked
-        } else {
-            DomainError::UnknownPlayer
-        });
+        return Err(if known { DomainError::NotRanked } else { DomainError::UnknownPlayer });
     };
     let stale = is_stale(game, &key).await?;
-    Ok(Lines {
-        page,
-        season: key.season,
-        stale,
-        next_cursor: None,
-    })
+    Ok(Lines { page, season: key.season, stale, next_cursor: None })
 }
 
 /// The lines of some players, such as friends.
@@ -310,23 +232,11 @@ pub async fn around(
 /// When there are too many.
 pub async fn among(game: &Game, board: &str, players: &[PlayerId]) -> Result<Lines, DomainError> {
     let mut checks = Checks::default();
-    checks.require(
-        players.len() <= MAX_PAGE as usize,
-        "user_ids",
-        format!("must be at most {MAX_PAGE}"),
-    );
+    checks.require(players.len() <= MAX_PAGE as usize, "user_ids", format!("must be at most {MAX_PAGE}"));
     checks.finish()?;
     let board = game.boards.find(Some(board))?;
     let key = game.boards.key(board);
-    let page = seen(
-        game,
-        game.stores.ranking.among(&key, board.order, players).await,
-    )?;
+    let page = seen(game, game.stores.ranking.among(&key, board.order, players).await)?;
     let stale = is_stale(game, &key).await?;
-    Ok(Lines {
-        page,
-        season: key.season,
-        stale,
-        next_cursor: None,
-    })
+    Ok(Lines { page, season: key.season, stale, next_cursor: None })
 }

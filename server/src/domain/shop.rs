@@ -101,10 +101,7 @@ impl Catalogue {
 }
 
 fn is_item_id(text: &str) -> bool {
-    (1..=64).contains(&text.len())
-        && text
-            .bytes()
-            .all(|b| b.is_ascii_alphanumeric() || b == b'_' || b == b'-')
+    (1..=64).contains(&text.len()) && text.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_' || b == b'-')
 }
 
 /// Whether this can be an Idempotency-Key.
@@ -135,10 +132,7 @@ pub struct Bought {
 
 fn same_payload(row: PurchaseRow, payload_hash: &[u8]) -> Result<Bought, DomainError> {
     if same(&row.payload_hash, payload_hash) {
-        Ok(Bought {
-            row,
-            repeated: true,
-        })
+        Ok(Bought { row, repeated: true })
     } else {
         Err(DomainError::IdempotencyKeyReused)
     }
@@ -148,34 +142,18 @@ fn same_payload(row: PurchaseRow, payload_hash: &[u8]) -> Result<Bought, DomainE
 ///
 /// # Errors
 /// When it cannot be bought, with the reason; then nothing was paid and the key is still free.
-pub async fn buy(
-    game: &Game,
-    player: &PlayerId,
-    key: &str,
-    wish: Wish,
-) -> Result<Bought, DomainError> {
+pub async fn buy(game: &Game, player: &PlayerId, key: &str, wish: Wish) -> Result<Bought, DomainError> {
     let slots = game.rules.slots;
     let mut checks = Checks::default();
-    checks.require(
-        wish.slot.is_none_or(|slot| (1..=slots).contains(&slot)),
-        "slot",
-        format!("must be 1 to {slots}"),
-    );
-    checks.require(
-        wish.expected_price >= 0,
-        "expected_price",
-        "must not be negative",
-    );
+    checks.require(wish.slot.is_none_or(|slot| (1..=slots).contains(&slot)), "slot", format!("must be 1 to {slots}"));
+    checks.require(wish.expected_price >= 0, "expected_price", "must not be negative");
     checks.finish()?;
     let payload_hash = Sha256::digest(serde_json::to_vec(&wish).expect("plain data")).to_vec();
     // A repeat is answered as the first time, even if the item has gone or its price has changed since.
     if let Some(row) = game.stores.ledger.purchase(player, key).await? {
         return same_payload(row, &payload_hash);
     }
-    let item = game
-        .catalogue
-        .find(&wish.item_id)
-        .ok_or(DomainError::UnknownItem)?;
+    let item = game.catalogue.find(&wish.item_id).ok_or(DomainError::UnknownItem)?;
     if item.price != wish.expected_price {
         return Err(DomainError::PriceChanged { price: item.price });
     }
@@ -183,27 +161,15 @@ pub async fn buy(
     match game.stores.ledger.buy(&order).await? {
         PurchaseOutcome::Granted(row) => {
             game.outbox_wake.notify_one();
-            Ok(Bought {
-                row,
-                repeated: false,
-            })
+            Ok(Bought { row, repeated: false })
         }
         PurchaseOutcome::Bound(row) => same_payload(row, &order.payload_hash),
-        PurchaseOutcome::TooFewCoins { balance } => Err(DomainError::TooFewCoins {
-            balance,
-            price: order.price,
-        }),
+        PurchaseOutcome::TooFewCoins { balance } => Err(DomainError::TooFewCoins { balance, price: order.price }),
         PurchaseOutcome::UnknownPlayer => Err(DomainError::UnknownPlayer),
     }
 }
 
-fn order(
-    game: &Game,
-    player: &PlayerId,
-    key: &str,
-    wish: &Wish,
-    payload_hash: Vec<u8>,
-) -> PurchaseOrder {
+fn order(game: &Game, player: &PlayerId, key: &str, wish: &Wish, payload_hash: Vec<u8>) -> PurchaseOrder {
     let now = game.world.now();
     let purchase_id = game.world.ulid();
     let properties = json!({
@@ -238,15 +204,9 @@ mod tests {
     fn impossible_catalogues_are_refused() {
         let mut twice = Catalogue::starter();
         twice[1].item_id = "101".to_owned();
-        assert!(matches!(
-            Catalogue::new(twice),
-            Err(CatalogueError::Twice(_))
-        ));
+        assert!(matches!(Catalogue::new(twice), Err(CatalogueError::Twice(_))));
         let mut negative = Catalogue::starter();
         negative[0].price = -1;
-        assert!(matches!(
-            Catalogue::new(negative),
-            Err(CatalogueError::Price(_))
-        ));
+        assert!(matches!(Catalogue::new(negative), Err(CatalogueError::Price(_))));
     }
 }

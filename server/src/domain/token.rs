@@ -34,10 +34,7 @@ impl AccessTokens {
         validation.validate_exp = false;
         Self {
             sign: EncodingKey::from_secret(&derived[0]),
-            verify: derived
-                .iter()
-                .map(|key| DecodingKey::from_secret(key))
-                .collect(),
+            verify: derived.iter().map(|key| DecodingKey::from_secret(key)).collect(),
             validation,
             lifetime,
         }
@@ -54,13 +51,8 @@ impl AccessTokens {
     pub fn issue(&self, player: &PlayerId, now: Timestamp) -> String {
         let iat = now.as_second();
         let exp = iat.saturating_add_unsigned(self.lifetime.as_secs());
-        let claims = Claims {
-            sub: player.to_string(),
-            iat,
-            exp,
-        };
-        encode(&Header::new(Algorithm::HS256), &claims, &self.sign)
-            .expect("an HMAC over plain claims cannot fail")
+        let claims = Claims { sub: player.to_string(), iat, exp };
+        encode(&Header::new(Algorithm::HS256), &claims, &self.sign).expect("an HMAC over plain claims cannot fail")
     }
 
     /// Whose token this is.
@@ -85,8 +77,7 @@ mod tests {
 
     fn keys(current: u8, previous: Option<u8>) -> SigningKeys {
         let text = |byte| STANDARD.encode([byte; 32]);
-        SigningKeys::from_base64(&text(current), previous.map(text).as_deref())
-            .expect("long enough")
+        SigningKeys::from_base64(&text(current), previous.map(text).as_deref()).expect("long enough")
     }
 
     fn at(second: i64) -> Timestamp {
@@ -100,16 +91,8 @@ mod tests {
         let token = old.issue(&player, at(1_000));
         assert_eq!(old.verify(&token, at(1_059)).expect("valid"), player);
         assert!(old.verify(&token, at(1_060)).is_err());
-        assert!(
-            AccessTokens::new(&keys(2, Some(1)), Duration::from_mins(1))
-                .verify(&token, at(1_001))
-                .is_ok()
-        );
-        assert!(
-            AccessTokens::new(&keys(3, Some(2)), Duration::from_mins(1))
-                .verify(&token, at(1_001))
-                .is_err()
-        );
+        assert!(AccessTokens::new(&keys(2, Some(1)), Duration::from_mins(1)).verify(&token, at(1_001)).is_ok());
+        assert!(AccessTokens::new(&keys(3, Some(2)), Duration::from_mins(1)).verify(&token, at(1_001)).is_err());
     }
 
     #[test]

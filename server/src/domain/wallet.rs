@@ -29,22 +29,12 @@ pub async fn grant(
 ) -> Result<(GrantRow, bool), DomainError> {
     let mut checks = Checks::default();
     let most = game.rules.max_balance;
-    checks.require(
-        (1..=most).contains(&coins),
-        "coins",
-        format!("must be 1 to {most}"),
-    );
+    checks.require((1..=most).contains(&coins), "coins", format!("must be 1 to {most}"));
     let length = reason.chars().count();
-    checks.require(
-        (1..=200).contains(&length),
-        "reason",
-        "must be 1 to 200 characters",
-    );
+    checks.require((1..=200).contains(&length), "reason", "must be 1 to 200 characters");
     checks.finish()?;
     let now = game.world.now();
-    let payload_hash =
-        Sha256::digest(serde_json::to_vec(&Payload { coins, reason }).expect("plain data"))
-            .to_vec();
+    let payload_hash = Sha256::digest(serde_json::to_vec(&Payload { coins, reason }).expect("plain data")).to_vec();
     let grant_id = game.world.ulid();
     let properties = json!({ "grant_id": grant_id, "coins": coins, "reason": reason });
     let grant = Grant {
@@ -81,16 +71,10 @@ pub async fn ledger(
     cursor: Option<&str>,
 ) -> Result<(Vec<LedgerEntry>, Option<String>), DomainError> {
     let mut checks = Checks::default();
-    checks.require(
-        (1..=MAX_PAGE).contains(&limit),
-        "limit",
-        format!("must be 1 to {MAX_PAGE}"),
-    );
+    checks.require((1..=MAX_PAGE).contains(&limit), "limit", format!("must be 1 to {MAX_PAGE}"));
     checks.finish()?;
     let listing = format!("ledger/{player}");
-    let before: Option<i64> = cursor
-        .map(|cursor| game.cursors.open(&listing, cursor))
-        .transpose()?;
+    let before: Option<i64> = cursor.map(|cursor| game.cursors.open(&listing, cursor)).transpose()?;
     let store = &game.stores.ledger;
     let mut entries = store.ledger(player, before, limit + 1).await?;
     if entries.is_empty() && !store.player_exists(player).await? {
@@ -98,9 +82,6 @@ pub async fn ledger(
     }
     let more = entries.len() > limit as usize;
     entries.truncate(limit as usize);
-    let next = entries
-        .last()
-        .filter(|_| more)
-        .map(|last| game.cursors.seal(&listing, &last.seq));
+    let next = entries.last().filter(|_| more).map(|last| game.cursors.seal(&listing, &last.seq));
     Ok((entries, next))
 }

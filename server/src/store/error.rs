@@ -46,28 +46,12 @@ impl StoreError {
     }
 
     /// A transient failure.
-    pub fn unavailable(
-        store: &'static str,
-        operation: &'static str,
-        source: impl Into<BoxError>,
-    ) -> Self {
-        Self::Unavailable {
-            store,
-            operation,
-            source: source.into(),
-        }
+    pub fn unavailable(store: &'static str, operation: &'static str, source: impl Into<BoxError>) -> Self {
+        Self::Unavailable { store, operation, source: source.into() }
     }
 
     /// A lasting failure.
-    pub fn failed(
-        store: &'static str,
-        operation: &'static str,
-        source: impl Into<BoxError>,
-    ) -> Self {
-        Self::Failed {
-            store,
-            operation,
-            source: source.into(),
-        }
+    pub fn failed(store: &'static str, operation: &'static str, source: impl Into<BoxError>) -> Self {
+        Self::Failed { store, operation, source: source.into() }
     }
 }

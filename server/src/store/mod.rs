@@ -18,8 +18,8 @@ pub use event::{Event, EventPage, LOG_SHARDS, LogPosition, WriteReport, day_of, 
 pub use ports::{EventLog, Ledger, Ranking, ScoreCursor, Stores};
 pub use rank_key::{BoardKey, Order, RankKey};
 pub use records::{
-    Account, AccountOutcome, Advance, Grant, GrantOutcome, GrantRow, Item, LedgerEntry, NewAccount,
-    Player, PlayerId, Profile, PurchaseOrder, PurchaseOutcome, PurchaseRow, RankPage, RankedEntry,
-    ScoreOutcome, ScoreResult, ScoreRow, ScoreWrite, SessionRow,
+    Account, AccountOutcome, Advance, Grant, GrantOutcome, GrantRow, Item, LedgerEntry, NewAccount, Player, PlayerId,
+    Profile, PurchaseOrder, PurchaseOutcome, PurchaseRow, RankPage, RankedEntry, ScoreOutcome, ScoreResult, ScoreRow,
+    ScoreWrite, SessionRow,
 };
 pub use settings::{AwsSettings, CacheSettings, DatabaseSettings, LogSettings};

@@ -6,9 +6,9 @@ use async_trait::async_trait;
 use jiff::{Timestamp, civil::Date};
 
 use super::{
-    AccountOutcome, BoardKey, Event, EventPage, Grant, GrantOutcome, LedgerEntry, LogPosition,
-    NewAccount, Order, PlayerId, Profile, PurchaseOrder, PurchaseOutcome, PurchaseRow, RankKey,
-    RankPage, RankedEntry, ScoreOutcome, ScoreRow, ScoreWrite, SessionRow, StoreError, WriteReport,
+    AccountOutcome, BoardKey, Event, EventPage, Grant, GrantOutcome, LedgerEntry, LogPosition, NewAccount, Order,
+    PlayerId, Profile, PurchaseOrder, PurchaseOutcome, PurchaseRow, RankKey, RankPage, RankedEntry, ScoreOutcome,
+    ScoreRow, ScoreWrite, SessionRow, StoreError, WriteReport,
 };
 
 /// The truth: players, sessions, scores, coins, items, and the outbox. Migrated and usable once it is opened.
@@ -20,11 +20,7 @@ pub trait Ledger: Send + Sync {
     /// Opens an account for a device, or finds the one it has. Concurrent calls for one device make one account.
     async fn open_account(&self, account: &NewAccount) -> Result<AccountOutcome, StoreError>;
     /// The player, its score on this board and its items, as of the last commit (from the primary).
-    async fn profile(
-        &self,
-        player: &PlayerId,
-        board: &BoardKey,
-    ) -> Result<Option<Profile>, StoreError>;
+    async fn profile(&self, player: &PlayerId, board: &BoardKey) -> Result<Option<Profile>, StoreError>;
     /// Whether the player exists.
     async fn player_exists(&self, player: &PlayerId) -> Result<bool, StoreError>;
 
@@ -47,11 +43,7 @@ pub trait Ledger: Send + Sync {
     /// Records a run and what it does to the player's standing; one transaction with its event.
     async fn record_score(&self, write: &ScoreWrite) -> Result<ScoreOutcome, StoreError>;
     /// The player's standing on a board.
-    async fn score(
-        &self,
-        player: &PlayerId,
-        board: &BoardKey,
-    ) -> Result<Option<ScoreRow>, StoreError>;
+    async fn score(&self, player: &PlayerId, board: &BoardKey) -> Result<Option<ScoreRow>, StoreError>;
     /// Standings changed at or after `since`, of all boards: for the reconciler. At most `limit`, ordered by change time
     /// and then by (player, board, season); `after` goes on behind the last row of the answer before.
     async fn recent_scores(
@@ -69,22 +61,13 @@ pub trait Ledger: Send + Sync {
     ) -> Result<Vec<ScoreRow>, StoreError>;
 
     /// The purchase that this key is bound to.
-    async fn purchase(
-        &self,
-        player: &PlayerId,
-        key: &str,
-    ) -> Result<Option<PurchaseRow>, StoreError>;
+    async fn purchase(&self, player: &PlayerId, key: &str) -> Result<Option<PurchaseRow>, StoreError>;
     /// Debits, gives the item, writes ledger, purchase and event: all or nothing.
     async fn buy(&self, order: &PurchaseOrder) -> Result<PurchaseOutcome, StoreError>;
     /// Credits, writes ledger, grant and event: all or nothing.
     async fn grant(&self, grant: &Grant) -> Result<GrantOutcome, StoreError>;
     /// A player's ledger, newest first, with `seq` below `before`.
-    async fn ledger(
-        &self,
-        player: &PlayerId,
-        before: Option<i64>,
-        limit: u32,
-    ) -> Result<Vec<LedgerEntry>, StoreError>;
+    async fn ledger(&self, player: &PlayerId, before: Option<i64>, limit: u32) -> Result<Vec<LedgerEntry>, StoreError>;
 
     /// Puts events into the outbox. An event whose id is there already is skipped.
     async fn append_events(&self, events: &[Event]) -> Result<(), StoreError>;
@@ -100,23 +83,13 @@ pub trait Ledger: Send + Sync {
     /// Removes delivered events, whoever leases them.
     async fn complete_events(&self, ids: &[String]) -> Result<(), StoreError>;
     /// Gives events that this owner leases back; they are not due before `due`.
-    async fn release_events(
-        &self,
-        owner: &str,
-        ids: &[String],
-        due: Timestamp,
-    ) -> Result<(), StoreError>;
+    async fn release_events(&self, owner: &str, ids: &[String], due: Timestamp) -> Result<(), StoreError>;
     /// How many events wait, and since when the oldest does.
     async fn outbox_backlog(&self) -> Result<(u64, Option<Timestamp>), StoreError>;
 
     /// Removes runs recorded before `runs_before` and sessions that expired before `now`, at most `limit` of each.
     /// Answers how many rows went.
-    async fn purge(
-        &self,
-        runs_before: Timestamp,
-        now: Timestamp,
-        limit: u32,
-    ) -> Result<u64, StoreError>;
+    async fn purge(&self, runs_before: Timestamp, now: Timestamp, limit: u32) -> Result<u64, StoreError>;
 
     /// Closes the connections after what is in flight.
     async fn close(&self);
@@ -137,19 +110,10 @@ pub struct ScoreCursor {
 #[async_trait]
 pub trait Ranking: Send + Sync {
     /// Takes standings, each only if its version is higher than the one held for that player.
-    async fn apply(
-        &self,
-        board: &BoardKey,
-        order: Order,
-        rows: &[ScoreRow],
-    ) -> Result<(), StoreError>;
+    async fn apply(&self, board: &BoardKey, order: Order, rows: &[ScoreRow]) -> Result<(), StoreError>;
     /// [`Ranking::apply`] of one row, and the rank the player has then with the board's total.
-    async fn apply_one(
-        &self,
-        board: &BoardKey,
-        order: Order,
-        row: &ScoreRow,
-    ) -> Result<(RankedEntry, u64), StoreError>;
+    async fn apply_one(&self, board: &BoardKey, order: Order, row: &ScoreRow)
+    -> Result<(RankedEntry, u64), StoreError>;
     /// The player's line and the board's total. Unset: not on the board.
     async fn rank(
         &self,
@@ -174,12 +138,7 @@ pub trait Ranking: Send + Sync {
         radius: u32,
     ) -> Result<Option<RankPage>, StoreError>;
     /// The lines of these players, in order of rank; who is not on the board is left out.
-    async fn among(
-        &self,
-        board: &BoardKey,
-        order: Order,
-        players: &[PlayerId],
-    ) -> Result<RankPage, StoreError>;
+    async fn among(&self, board: &BoardKey, order: Order, players: &[PlayerId]) -> Result<RankPage, StoreError>;
     /// Whether a rebuild was finished since it was last empty: false after a loss of data.
     async fn is_built(&self, board: &BoardKey) -> Result<bool, StoreError>;
     /// Says that a rebuild is finished.
@@ -205,12 +164,7 @@ pub trait EventLog: Send + Sync {
         limit: u32,
     ) -> Result<EventPage, StoreError>;
     /// All events of a UTC day, shard by shard. A page may be empty though more follow.
-    async fn of_day(
-        &self,
-        day: Date,
-        after: Option<&LogPosition>,
-        limit: u32,
-    ) -> Result<EventPage, StoreError>;
+    async fn of_day(&self, day: Date, after: Option<&LogPosition>, limit: u32) -> Result<EventPage, StoreError>;
     /// Reaches the log.
     async fn check(&self) -> Result<(), StoreError>;
 }

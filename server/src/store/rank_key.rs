@@ -73,10 +73,7 @@ impl RankKey {
     /// # Errors
     /// When the bytes are not such a key.
     pub fn decode(bytes: &[u8], order: Order) -> Result<Self, StoreError> {
-        let corrupt = || StoreError::Corrupt {
-            store: "cache",
-            what: "a member of a board".to_owned(),
-        };
+        let corrupt = || StoreError::Corrupt { store: "cache", what: "a member of a board".to_owned() };
         let (score, rest) = bytes.split_first_chunk::<8>().ok_or_else(corrupt)?;
         let (time, id) = rest.split_first_chunk::<8>().ok_or_else(corrupt)?;
         let score = match order {

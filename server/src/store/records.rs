@@ -16,8 +16,7 @@ impl PlayerId {
     /// The id in this text, if it can be one.
     #[must_use]
     pub fn parse(text: &str) -> Option<Self> {
-        let fits =
-            (1..=32).contains(&text.len()) && text.bytes().all(|b| b.is_ascii_alphanumeric());
+        let fits = (1..=32).contains(&text.len()) && text.bytes().all(|b| b.is_ascii_alphanumeric());
         fits.then(|| Self(text.to_owned()))
     }
 

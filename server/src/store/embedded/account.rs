@@ -9,8 +9,7 @@ use super::{
     outbox,
 };
 use crate::store::{
-    Account, AccountOutcome, BoardKey, Item, NewAccount, Player, PlayerId, Profile, SessionRow,
-    StoreError,
+    Account, AccountOutcome, BoardKey, Item, NewAccount, Player, PlayerId, Profile, SessionRow, StoreError,
 };
 
 async fn account_of(
@@ -22,13 +21,7 @@ async fn account_of(
         .fetch_optional(executor)
         .await
         .map_err(failed("open_account"))?;
-    row.map(|row| {
-        Ok(Account {
-            player: player_in(&row, "id")?,
-            device_mac: column(&row, "device_mac")?,
-        })
-    })
-    .transpose()
+    row.map(|row| Ok(Account { player: player_in(&row, "id")?, device_mac: column(&row, "device_mac")? })).transpose()
 }
 
 pub(super) async fn open(db: &Db, account: &NewAccount) -> Result<AccountOutcome, StoreError> {
@@ -40,17 +33,15 @@ pub(super) async fn open(db: &Db, account: &NewAccount) -> Result<AccountOutcome
     if let Some(existing) = account_of(&account.device_id, &mut *tx).await? {
         return Ok(AccountOutcome::Existing(existing));
     }
-    sqlx::query(
-        "INSERT INTO players (id, device_id, device_mac, coins, created_at) VALUES (?, ?, ?, ?, ?)",
-    )
-    .bind(account.id.as_str())
-    .bind(&account.device_id)
-    .bind(&account.device_mac)
-    .bind(account.coins)
-    .bind(account.at.as_microsecond())
-    .execute(&mut *tx)
-    .await
-    .map_err(failed(OPERATION))?;
+    sqlx::query("INSERT INTO players (id, device_id, device_mac, coins, created_at) VALUES (?, ?, ?, ?, ?)")
+        .bind(account.id.as_str())
+        .bind(&account.device_id)
+        .bind(&account.device_mac)
+        .bind(account.coins)
+        .bind(account.at.as_microsecond())
+        .execute(&mut *tx)
+        .await
+        .map_err(failed(OPERATION))?;
     if account.coins != 0 {
         let entry = coins::Movement {
             player: &account.id,
@@ -64,17 +55,10 @@ pub(super) async fn open(db: &Db, account: &NewAccount) -> Result<AccountOutcome
     }
     outbox::insert(&mut tx, std::slice::from_ref(&account.event)).await?;
     tx.commit().await.map_err(failed(OPERATION))?;
-    Ok(AccountOutcome::Created(Account {
-        player: account.id.clone(),
-        device_mac: account.device_mac.clone(),
-    }))
+    Ok(AccountOutcome::Created(Account { player: account.id.clone(), device_mac: account.device_mac.clone() }))
 }
 
-pub(super) async fn profile(
-    db: &Db,
-    id: &PlayerId,
-    board: &BoardKey,
-) -> Result<Option<Profile>, StoreError> {
+pub(super) async fn profile(db: &Db, id: &PlayerId, board: &BoardKey) -> Result<Option<Profile>, StoreError> {
     const OPERATION: &str = "profile";
     let mut tx = db.read(OPERATION).await?;
     let row = sqlx::query(
@@ -88,13 +72,11 @@ pub(super) async fn profile(
     .await
     .map_err(failed(OPERATION))?;
     let Some(row) = row else { return Ok(None) };
-    let items = sqlx::query(
-        "SELECT item_id, slot, quantity FROM items WHERE player = ? ORDER BY item_id, slot",
-    )
-    .bind(id.as_str())
-    .fetch_all(&mut *tx)
-    .await
-    .map_err(failed(OPERATION))?;
+    let items = sqlx::query("SELECT item_id, slot, quantity FROM items WHERE player = ? ORDER BY item_id, slot")
+        .bind(id.as_str())
+        .fetch_all(&mut *tx)
+        .await
+        .map_err(failed(OPERATION))?;
     let items = items
         .iter()
         .map(|item| {
@@ -111,11 +93,7 @@ pub(super) async fn profile(
         coins: column(&row, "coins")?,
         created_at: timestamp(&row, "created_at")?,
     };
-    Ok(Some(Profile {
-        player,
-        best_score: column(&row, "score")?,
-        items,
-    }))
+    Ok(Some(Profile { player, best_score: column(&row, "score")?, items }))
 }
 
 pub(super) async fn exists(db: &Db, id: &PlayerId) -> Result<bool, StoreError> {
@@ -193,10 +171,6 @@ pub(super) async fn rotate_session(
 pub(super) async fn delete_session(db: &Db, id: &str) -> Result<(), StoreError> {
     const OPERATION: &str = "delete_session";
     let mut tx = db.write(OPERATION).await?;
-    sqlx::query("DELETE FROM sessions WHERE id = ?")
-        .bind(id)
-        .execute(&mut *tx)
-        .await
-        .map_err(failed(OPERATION))?;
+    sqlx::query("DELETE FROM sessions WHERE id = ?").bind(id).execute(&mut *tx).await.map_err(failed(OPERATION))?;
     tx.commit().await.map_err(failed(OPERATION))
 }

@@ -8,8 +8,7 @@ use super::{
     outbox,
 };
 use crate::store::{
-    Grant, GrantOutcome, GrantRow, LedgerEntry, PlayerId, PurchaseOrder, PurchaseOutcome,
-    PurchaseRow, StoreError,
+    Grant, GrantOutcome, GrantRow, LedgerEntry, PlayerId, PurchaseOrder, PurchaseOutcome, PurchaseRow, StoreError,
 };
 
 /// One line to write into the ledger.
@@ -38,10 +37,7 @@ impl Movement<'_> {
     }
 }
 
-async fn balance(
-    tx: &mut Transaction<'_, Sqlite>,
-    player: &PlayerId,
-) -> Result<Option<i64>, StoreError> {
+async fn balance(tx: &mut Transaction<'_, Sqlite>, player: &PlayerId) -> Result<Option<i64>, StoreError> {
     sqlx::query_scalar("SELECT coins FROM players WHERE id = ?")
         .bind(player.as_str())
         .fetch_optional(&mut **tx)
@@ -49,11 +45,7 @@ async fn balance(
         .map_err(failed("read the balance"))
 }
 
-async fn set_balance(
-    tx: &mut Transaction<'_, Sqlite>,
-    player: &PlayerId,
-    coins: i64,
-) -> Result<(), StoreError> {
+async fn set_balance(tx: &mut Transaction<'_, Sqlite>, player: &PlayerId, coins: i64) -> Result<(), StoreError> {
     sqlx::query("UPDATE players SET coins = ? WHERE id = ?")
         .bind(coins)
         .bind(player.as_str())
@@ -90,11 +82,7 @@ async fn purchase_bound(
     row.as_ref().map(purchase_row).transpose()
 }
 
-pub(super) async fn purchase(
-    db: &Db,
-    player: &PlayerId,
-    key: &str,
-) -> Result<Option<PurchaseRow>, StoreError> {
+pub(super) async fn purchase(db: &Db, player: &PlayerId, key: &str) -> Result<Option<PurchaseRow>, StoreError> {
     purchase_bound(db.readers(), player, key).await
 }
 
@@ -136,10 +124,7 @@ pub(super) async fn buy(db: &Db, order: &PurchaseOrder) -> Result<PurchaseOutcom
     Ok(PurchaseOutcome::Granted(row))
 }
 
-async fn give_item(
-    tx: &mut Transaction<'_, Sqlite>,
-    order: &PurchaseOrder,
-) -> Result<(), StoreError> {
+async fn give_item(tx: &mut Transaction<'_, Sqlite>, order: &PurchaseOrder) -> Result<(), StoreError> {
     sqlx::query(
         "INSERT INTO items (player, item_id, slot, quantity) VALUES (?, ?, ?, 1) \
          ON CONFLICT (player, item_id, slot) DO UPDATE SET quantity = quantity + 1",
@@ -191,10 +176,7 @@ pub(super) async fn grant(db: &Db, grant: &Grant) -> Result<GrantOutcome, StoreE
     let Some(balance) = balance(&mut tx, &grant.player).await? else {
         return Ok(GrantOutcome::UnknownPlayer);
     };
-    let Some(after) = balance
-        .checked_add(grant.coins)
-        .filter(|after| *after <= grant.max_balance)
-    else {
+    let Some(after) = balance.checked_add(grant.coins).filter(|after| *after <= grant.max_balance) else {
         return Ok(GrantOutcome::TooManyCoins { balance });
     };
     set_balance(&mut tx, &grant.player, after).await?;
@@ -232,11 +214,7 @@ fn grant_row(row: &SqliteRow) -> Result<GrantRow, StoreError> {
     })
 }
 
-async fn insert_grant(
-    tx: &mut Transaction<'_, Sqlite>,
-    grant: &Grant,
-    row: &GrantRow,
-) -> Result<(), StoreError> {
+async fn insert_grant(tx: &mut Transaction<'_, Sqlite>, grant: &Grant, row: &GrantRow) -> Result<(), StoreError> {
     sqlx::query(
         "INSERT INTO grants (id, player, idempotency_key, payload_hash, coins, reason, balance, at) \
          VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
@@ -261,14 +239,13 @@ pub(super) async fn ledger(
     before: Option<i64>,
     limit: u32,
 ) -> Result<Vec<LedgerEntry>, StoreError> {
-    let rows =
-        sqlx::query("SELECT * FROM ledger WHERE player = ? AND seq < ? ORDER BY seq DESC LIMIT ?")
-            .bind(player.as_str())
-            .bind(before.unwrap_or(i64::MAX))
-            .bind(limit)
-            .fetch_all(db.readers())
-            .await
-            .map_err(failed("ledger"))?;
+    let rows = sqlx::query("SELECT * FROM ledger WHERE player = ? AND seq < ? ORDER BY seq DESC LIMIT ?")
+        .bind(player.as_str())
+        .bind(before.unwrap_or(i64::MAX))
+        .bind(limit)
+        .fetch_all(db.readers())
+        .await
+        .map_err(failed("ledger"))?;
     rows.iter()
         .map(|row| {
             Ok(LedgerEntry {

@@ -5,9 +5,7 @@ use std::{path::Path, str::FromStr as _, time::Duration};
 use jiff::Timestamp;
 use sqlx::{
     Row, Sqlite, SqlitePool, Transaction,
-    sqlite::{
-        SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteRow, SqliteSynchronous,
-    },
+    sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteRow, SqliteSynchronous},
 };
 
 use crate::store::{PlayerId, StoreError};
@@ -28,9 +26,7 @@ pub(super) fn failed(operation: &'static str) -> impl FnOnce(sqlx::Error) -> Sto
         sqlx::Error::PoolTimedOut | sqlx::Error::PoolClosed | sqlx::Error::Io(_) => {
             StoreError::unavailable("database", operation, source)
         }
-        sqlx::Error::Database(ref error)
-            if matches!(error.code().as_deref(), Some("5" | "6" | "261" | "517")) =>
-        {
+        sqlx::Error::Database(ref error) if matches!(error.code().as_deref(), Some("5" | "6" | "261" | "517")) => {
             StoreError::unavailable("database", operation, source)
         }
         source => StoreError::failed("database", operation, source),
@@ -54,10 +50,7 @@ impl Db {
             .connect_with(options.clone())
             .await
             .map_err(failed("open"))?;
-        let db = Self {
-            writer: writer.clone(),
-            readers: writer,
-        };
+        let db = Self { writer: writer.clone(), readers: writer };
         db.migrate().await?;
         let readers = SqlitePoolOptions::new()
             .max_connections(4)
@@ -70,41 +63,24 @@ impl Db {
 
     async fn migrate(&self) -> Result<(), StoreError> {
         let mut tx = self.write("migrate").await?;
-        let version: i64 = sqlx::query_scalar("PRAGMA user_version")
-            .fetch_one(&mut *tx)
-            .await
-            .map_err(failed("migrate"))?;
+        let version: i64 =
+            sqlx::query_scalar("PRAGMA user_version").fetch_one(&mut *tx).await.map_err(failed("migrate"))?;
         let applied = usize::try_from(version).unwrap_or(0);
         for (number, migration) in MIGRATIONS.iter().enumerate().skip(applied) {
-            sqlx::raw_sql(*migration)
-                .execute(&mut *tx)
-                .await
-                .map_err(failed("migrate"))?;
+            sqlx::raw_sql(*migration).execute(&mut *tx).await.map_err(failed("migrate"))?;
             let set = format!("PRAGMA user_version = {}", number + 1);
-            sqlx::raw_sql(sqlx::AssertSqlSafe(set))
-                .execute(&mut *tx)
-                .await
-                .map_err(failed("migrate"))?;
+            sqlx::raw_sql(sqlx::AssertSqlSafe(set)).execute(&mut *tx).await.map_err(failed("migrate"))?;
         }
         tx.commit().await.map_err(failed("migrate"))
     }
 
     /// A transaction that holds the write lock from its start.
-    pub(super) async fn write(
-        &self,
-        operation: &'static str,
-    ) -> Result<Transaction<'static, Sqlite>, StoreError> {
-        self.writer
-            .begin_with("BEGIN IMMEDIATE")
-            .await
-            .map_err(failed(operation))
+    pub(super) async fn write(&self, operation: &'static str) -> Result<Transaction<'static, Sqlite>, StoreError> {
+        self.writer.begin_with("BEGIN IMMEDIATE").await.map_err(failed(operation))
     }
 
     /// A transaction that reads one state.
-    pub(super) async fn read(
-        &self,
-        operation: &'static str,
-    ) -> Result<Transaction<'static, Sqlite>, StoreError> {
+    pub(super) async fn read(&self, operation: &'static str) -> Result<Transaction<'static, Sqlite>, StoreError> {
         self.readers.begin().await.map_err(failed(operation))
     }
 
@@ -126,19 +102,14 @@ pub(super) fn timestamp(row: &SqliteRow, column: &'static str) -> Result<Timesta
 
 /// The instant of so many microseconds.
 pub(super) fn instant(micros: i64) -> Result<Timestamp, StoreError> {
-    Timestamp::from_microsecond(micros).map_err(|_| StoreError::Corrupt {
-        store: "database",
-        what: format!("the time {micros}"),
-    })
+    Timestamp::from_microsecond(micros)
+        .map_err(|_| StoreError::Corrupt { store: "database", what: format!("the time {micros}") })
 }
 
 /// Reads a player's id.
 pub(super) fn player(row: &SqliteRow, column: &'static str) -> Result<PlayerId, StoreError> {
     let id: String = row.try_get(column).map_err(failed("read"))?;
-    PlayerId::parse(&id).ok_or_else(|| StoreError::Corrupt {
-        store: "database",
-        what: format!("the player id {id:?}"),
-    })
+    PlayerId::parse(&id).ok_or_else(|| StoreError::Corrupt { store: "database", what: format!("the player id {id:?}") })
 }
 
 /// Reads a column of an ordinary type.

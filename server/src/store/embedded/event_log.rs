@@ -7,10 +7,7 @@ use super::{
     db::{Db, column, failed},
     outbox,
 };
-use crate::store::{
-    Event, EventLog, EventPage, LOG_SHARDS, LogPosition, PlayerId, StoreError, WriteReport,
-    log_shard,
-};
+use crate::store::{Event, EventLog, EventPage, LOG_SHARDS, LogPosition, PlayerId, StoreError, WriteReport, log_shard};
 
 /// The log in a SQLite file.
 #[derive(Debug)]
@@ -24,13 +21,7 @@ impl SqliteEventLog {
     }
 
     /// Events of one partition between two sort keys, both left out.
-    async fn read(
-        &self,
-        partition: &str,
-        above: &str,
-        below: &str,
-        limit: u32,
-    ) -> Result<Vec<Event>, StoreError> {
+    async fn read(&self, partition: &str, above: &str, below: &str, limit: u32) -> Result<Vec<Event>, StoreError> {
         let rows = sqlx::query(
             "SELECT * FROM events WHERE partition = ? AND sort_key > ? AND sort_key < ? ORDER BY sort_key LIMIT ?",
         )
@@ -67,10 +58,7 @@ impl EventLog for SqliteEventLog {
             .map_err(failed(OPERATION))?;
         }
         tx.commit().await.map_err(failed(OPERATION))?;
-        Ok(WriteReport {
-            written: events.iter().map(|event| event.id.clone()).collect(),
-            rejected: Vec::new(),
-        })
+        Ok(WriteReport { written: events.iter().map(|event| event.id.clone()).collect(), rejected: Vec::new() })
     }
 
     async fn of_player(
@@ -83,42 +71,20 @@ impl EventLog for SqliteEventLog {
         let shard = log_shard(player);
         // '$' follows '#', so this is the range of exactly this player.
         let (first, last) = (format!("{player}#"), format!("{player}$"));
-        let above = after
-            .filter(|after| *after > first.as_str())
-            .unwrap_or(&first);
-        let events = self
-            .read(&format!("{day}#{shard}"), above, &last, limit)
-            .await?;
+        let above = after.filter(|after| *after > first.as_str()).unwrap_or(&first);
+        let events = self.read(&format!("{day}#{shard}"), above, &last, limit).await?;
         let more = events.len() == limit as usize;
-        let next = events.last().filter(|_| more).map(|event| LogPosition {
-            shard,
-            sort_key: event.sort_key(),
-        });
+        let next = events.last().filter(|_| more).map(|event| LogPosition { shard, sort_key: event.sort_key() });
         Ok(EventPage { events, next })
     }
 
-    async fn of_day(
-        &self,
-        day: Date,
-        after: Option<&LogPosition>,
-        limit: u32,
-    ) -> Result<EventPage, StoreError> {
-        let (shard, above) = after.map_or((0, ""), |position| {
-            (position.shard, position.sort_key.as_str())
-        });
-        let events = self
-            .read(&format!("{day}#{shard}"), above, "~", limit)
-            .await?;
+    async fn of_day(&self, day: Date, after: Option<&LogPosition>, limit: u32) -> Result<EventPage, StoreError> {
+        let (shard, above) = after.map_or((0, ""), |position| (position.shard, position.sort_key.as_str()));
+        let events = self.read(&format!("{day}#{shard}"), above, "~", limit).await?;
         let next = if events.len() == limit as usize {
-            events.last().map(|event| LogPosition {
-                shard,
-                sort_key: event.sort_key(),
-            })
+            events.last().map(|event| LogPosition { shard, sort_key: event.sort_key() })
         } else {
-            (shard + 1 < LOG_SHARDS).then(|| LogPosition {
-                shard: shard + 1,
-                sort_key: String::new(),
-            })
+            (shard + 1 < LOG_SHARDS).then(|| LogPosition { shard: shard + 1, sort_key: String::new() })
         };
         Ok(EventPage { events, next })
     }

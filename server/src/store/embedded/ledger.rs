@@ -9,9 +9,9 @@ use super::{
     outbox, scores,
 };
 use crate::store::{
-    AccountOutcome, BoardKey, Event, Grant, GrantOutcome, Ledger, LedgerEntry, NewAccount,
-    PlayerId, Profile, PurchaseOrder, PurchaseOutcome, PurchaseRow, ScoreCursor, ScoreOutcome,
-    ScoreRow, ScoreWrite, SessionRow, StoreError,
+    AccountOutcome, BoardKey, Event, Grant, GrantOutcome, Ledger, LedgerEntry, NewAccount, PlayerId, Profile,
+    PurchaseOrder, PurchaseOutcome, PurchaseRow, ScoreCursor, ScoreOutcome, ScoreRow, ScoreWrite, SessionRow,
+    StoreError,
 };
 
 /// The ledger in a SQLite file.
@@ -41,11 +41,7 @@ impl Ledger for SqliteLedger {
         account::open(&self.db, account).await
     }
 
-    async fn profile(
-        &self,
-        player: &PlayerId,
-        board: &BoardKey,
-    ) -> Result<Option<Profile>, StoreError> {
+    async fn profile(&self, player: &PlayerId, board: &BoardKey) -> Result<Option<Profile>, StoreError> {
         account::profile(&self.db, player, board).await
     }
 
@@ -80,11 +76,7 @@ impl Ledger for SqliteLedger {
         scores::record(&self.db, write).await
     }
 
-    async fn score(
-        &self,
-        player: &PlayerId,
-        board: &BoardKey,
-    ) -> Result<Option<ScoreRow>, StoreError> {
+    async fn score(&self, player: &PlayerId, board: &BoardKey) -> Result<Option<ScoreRow>, StoreError> {
         scores::score(&self.db, player, board).await
     }
 
@@ -106,11 +98,7 @@ impl Ledger for SqliteLedger {
         scores::all(&self.db, board, after, limit).await
     }
 
-    async fn purchase(
-        &self,
-        player: &PlayerId,
-        key: &str,
-    ) -> Result<Option<PurchaseRow>, StoreError> {
+    async fn purchase(&self, player: &PlayerId, key: &str) -> Result<Option<PurchaseRow>, StoreError> {
         coins::purchase(&self.db, player, key).await
     }
 
@@ -122,12 +110,7 @@ impl Ledger for SqliteLedger {
         coins::grant(&self.db, grant).await
     }
 
-    async fn ledger(
-        &self,
-        player: &PlayerId,
-        before: Option<i64>,
-        limit: u32,
-    ) -> Result<Vec<LedgerEntry>, StoreError> {
+    async fn ledger(&self, player: &PlayerId, before: Option<i64>, limit: u32) -> Result<Vec<LedgerEntry>, StoreError> {
         coins::ledger(&self.db, player, before, limit).await
     }
 
@@ -149,12 +132,7 @@ impl Ledger for SqliteLedger {
         outbox::complete(&self.db, ids).await
     }
 
-    async fn release_events(
-        &self,
-        owner: &str,
-        ids: &[String],
-        due: Timestamp,
-    ) -> Result<(), StoreError> {
+    async fn release_events(&self, owner: &str, ids: &[String], due: Timestamp) -> Result<(), StoreError> {
         outbox::release(&self.db, owner, ids, due).await
     }
 
@@ -162,21 +140,14 @@ impl Ledger for SqliteLedger {
         outbox::backlog(&self.db).await
     }
 
-    async fn purge(
-        &self,
-        runs_before: Timestamp,
-        now: Timestamp,
-        limit: u32,
-    ) -> Result<u64, StoreError> {
+    async fn purge(&self, runs_before: Timestamp, now: Timestamp, limit: u32) -> Result<u64, StoreError> {
         let mut tx = self.db.write("purge").await?;
-        let runs = sqlx::query(
-            "DELETE FROM runs WHERE rowid IN (SELECT rowid FROM runs WHERE at < ? LIMIT ?)",
-        )
-        .bind(runs_before.as_microsecond())
-        .bind(limit)
-        .execute(&mut *tx)
-        .await
-        .map_err(failed("purge"))?;
+        let runs = sqlx::query("DELETE FROM runs WHERE rowid IN (SELECT rowid FROM runs WHERE at < ? LIMIT ?)")
+            .bind(runs_before.as_microsecond())
+            .bind(limit)
+            .execute(&mut *tx)
+            .await
+            .map_err(failed("purge"))?;
         let sessions =
             sqlx::query("DELETE FROM sessions WHERE id IN (SELECT id FROM sessions WHERE expires_at < ? LIMIT ?)")
                 .bind(now.as_microsecond())

@@ -10,10 +10,8 @@ use crate::store::{Event, StoreError};
 pub(super) fn event(row: &SqliteRow) -> Result<Event, StoreError> {
     let properties: String = column(row, "properties")?;
     let id: String = column(row, "id")?;
-    let properties = serde_json::from_str(&properties).map_err(|_| StoreError::Corrupt {
-        store: "database",
-        what: format!("the properties of event {id}"),
-    })?;
+    let properties = serde_json::from_str(&properties)
+        .map_err(|_| StoreError::Corrupt { store: "database", what: format!("the properties of event {id}") })?;
     Ok(Event {
         id,
         player: player_in(row, "player")?,
@@ -24,10 +22,7 @@ pub(super) fn event(row: &SqliteRow) -> Result<Event, StoreError> {
 }
 
 /// Adds events within a transaction.
-pub(super) async fn insert(
-    tx: &mut Transaction<'_, Sqlite>,
-    events: &[Event],
-) -> Result<(), StoreError> {
+pub(super) async fn insert(tx: &mut Transaction<'_, Sqlite>, events: &[Event]) -> Result<(), StoreError> {
     for event in events {
         sqlx::query(
             "INSERT OR IGNORE INTO outbox (id, player, name, at, properties, due_at, lease_owner) \
@@ -94,20 +89,11 @@ pub(super) async fn complete(db: &Db, ids: &[String]) -> Result<(), StoreError> 
     let mut query = QueryBuilder::new("DELETE FROM outbox WHERE id IN (");
     push_ids(&mut query, ids);
     let mut tx = db.write(OPERATION).await?;
-    query
-        .build()
-        .execute(&mut *tx)
-        .await
-        .map_err(failed(OPERATION))?;
+    query.build().execute(&mut *tx).await.map_err(failed(OPERATION))?;
     tx.commit().await.map_err(failed(OPERATION))
 }
 
-pub(super) async fn release(
-    db: &Db,
-    owner: &str,
-    ids: &[String],
-    due: Timestamp,
-) -> Result<(), StoreError> {
+pub(super) async fn release(db: &Db, owner: &str, ids: &[String], due: Timestamp) -> Result<(), StoreError> {
     const OPERATION: &str = "release_events";
     if ids.is_empty() {
         return Ok(());
@@ -119,19 +105,14 @@ pub(super) async fn release(
     query.push(" AND id IN (");
     push_ids(&mut query, ids);
     let mut tx = db.write(OPERATION).await?;
-    query
-        .build()
-        .execute(&mut *tx)
-        .await
-        .map_err(failed(OPERATION))?;
+    query.build().execute(&mut *tx).await.map_err(failed(OPERATION))?;
     tx.commit().await.map_err(failed(OPERATION))
 }
 
 pub(super) async fn backlog(db: &Db) -> Result<(u64, Option<Timestamp>), StoreError> {
-    let (count, oldest): (i64, Option<i64>) =
-        sqlx::query_as("SELECT COUNT(*), MIN(at) FROM outbox")
-            .fetch_one(db.readers())
-            .await
-            .map_err(failed("outbox_backlog"))?;
+    let (count, oldest): (i64, Option<i64>) = sqlx::query_as("SELECT COUNT(*), MIN(at) FROM outbox")
+        .fetch_one(db.readers())
+        .await
+        .map_err(failed("outbox_backlog"))?;
     Ok((count.unsigned_abs(), oldest.map(instant).transpose()?))
 }

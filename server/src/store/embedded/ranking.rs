@@ -8,9 +8,7 @@ use std::{
 use async_trait::async_trait;
 use wabi_tree::OSBTreeSet;
 
-use crate::store::{
-    BoardKey, Order, PlayerId, RankKey, RankPage, RankedEntry, Ranking, ScoreRow, StoreError,
-};
+use crate::store::{BoardKey, Order, PlayerId, RankKey, RankPage, RankedEntry, Ranking, ScoreRow, StoreError};
 
 #[derive(Default)]
 struct Standings {
@@ -31,8 +29,7 @@ impl Standings {
             self.order.remove(old);
         }
         self.order.insert(key.clone());
-        self.players
-            .insert(row.key.player.clone(), (key, row.version));
+        self.players.insert(row.key.player.clone(), (key, row.version));
     }
 
     fn total(&self) -> u64 {
@@ -40,38 +37,25 @@ impl Standings {
     }
 
     fn index_of(&self, player: &PlayerId) -> Option<usize> {
-        self.players
-            .get(player)
-            .and_then(|(key, _)| self.order.rank_of(key))
+        self.players.get(player).and_then(|(key, _)| self.order.rank_of(key))
     }
 
     fn entry(&self, index: usize, order: Order) -> Option<Result<RankedEntry, StoreError>> {
         let bytes = self.order.get_by_rank(index)?;
-        Some(RankKey::decode(bytes, order).map(|key| RankedEntry {
-            rank: index as u64 + 1,
-            key,
-        }))
+        Some(RankKey::decode(bytes, order).map(|key| RankedEntry { rank: index as u64 + 1, key }))
     }
 
     /// The lines from `start`, at most `count`.
     fn slice(&self, start: usize, count: usize, order: Order) -> Result<RankPage, StoreError> {
-        let entries =
-            (start..start.saturating_add(count)).map_while(|index| self.entry(index, order));
-        Ok(RankPage {
-            entries: entries.collect::<Result<_, _>>()?,
-            total: self.total(),
-        })
+        let entries = (start..start.saturating_add(count)).map_while(|index| self.entry(index, order));
+        Ok(RankPage { entries: entries.collect::<Result<_, _>>()?, total: self.total() })
     }
 
     /// The index of the first line behind a key, which need not be on the board.
     fn behind(&self, key: &[u8]) -> usize {
-        let range = (
-            std::ops::Bound::Excluded(key.to_vec()),
-            std::ops::Bound::Unbounded,
-        );
+        let range = (std::ops::Bound::Excluded(key.to_vec()), std::ops::Bound::Unbounded);
         let next = self.order.range::<Vec<u8>, _>(range).next();
-        next.and_then(|next| self.order.rank_of(next))
-            .unwrap_or(self.order.len())
+        next.and_then(|next| self.order.rank_of(next)).unwrap_or(self.order.len())
     }
 }
 
@@ -96,15 +80,8 @@ impl InProcessRanking {
 
 #[async_trait]
 impl Ranking for InProcessRanking {
-    async fn apply(
-        &self,
-        board: &BoardKey,
-        order: Order,
-        rows: &[ScoreRow],
-    ) -> Result<(), StoreError> {
-        self.write(board, |standings| {
-            rows.iter().for_each(|row| standings.apply(order, row))
-        });
+    async fn apply(&self, board: &BoardKey, order: Order, rows: &[ScoreRow]) -> Result<(), StoreError> {
+        self.write(board, |standings| rows.iter().for_each(|row| standings.apply(order, row)));
         Ok(())
     }
 
@@ -116,13 +93,8 @@ impl Ranking for InProcessRanking {
     ) -> Result<(RankedEntry, u64), StoreError> {
         self.write(board, |standings| {
             standings.apply(order, row);
-            let entry = standings
-                .index_of(&row.key.player)
-                .and_then(|index| standings.entry(index, order));
-            let missing = || StoreError::Corrupt {
-                store: "cache",
-                what: format!("{board} lost {}", row.key.player),
-            };
+            let entry = standings.index_of(&row.key.player).and_then(|index| standings.entry(index, order));
+            let missing = || StoreError::Corrupt { store: "cache", what: format!("{board} lost {}", row.key.player) };
             Ok((entry.unwrap_or_else(|| Err(missing()))?, standings.total()))
         })
     }
@@ -134,10 +106,7 @@ impl Ranking for InProcessRanking {
         player: &PlayerId,
     ) -> Result<Option<(RankedEntry, u64)>, StoreError> {
         self.read(board, Ok(None), |standings| {
-            let entry = standings
-                .index_of(player)
-                .and_then(|index| standings.entry(index, order))
-                .transpose()?;
+            let entry = standings.index_of(player).and_then(|index| standings.entry(index, order)).transpose()?;
             Ok(entry.map(|entry| (entry, standings.total())))
         })
     }
@@ -168,32 +137,17 @@ impl Ranking for InProcessRanking {
                 return Ok(None);
             };
             let start = index.saturating_sub(radius);
-            standings
-                .slice(start, index - start + 1 + radius, order)
-                .map(Some)
+            standings.slice(start, index - start + 1 + radius, order).map(Some)
         })
     }
 
-    async fn among(
-        &self,
-        board: &BoardKey,
-        order: Order,
-        players: &[PlayerId],
-    ) -> Result<RankPage, StoreError> {
+    async fn among(&self, board: &BoardKey, order: Order, players: &[PlayerId]) -> Result<RankPage, StoreError> {
         self.read(board, Ok(RankPage::default()), |standings| {
-            let mut indices: Vec<usize> = players
-                .iter()
-                .filter_map(|player| standings.index_of(player))
-                .collect();
+            let mut indices: Vec<usize> = players.iter().filter_map(|player| standings.index_of(player)).collect();
             indices.sort_unstable();
             indices.dedup();
-            let entries = indices
-                .into_iter()
-                .filter_map(|index| standings.entry(index, order));
-            Ok(RankPage {
-                entries: entries.collect::<Result<_, _>>()?,
-                total: standings.total(),
-            })
+            let entries = indices.into_iter().filter_map(|index| standings.entry(index, order));
+            Ok(RankPage { entries: entries.collect::<Result<_, _>>()?, total: standings.total() })
         })
     }
 

@@ -8,8 +8,7 @@ use super::{
     outbox,
 };
 use crate::store::{
-    BoardKey, PlayerId, RankKey, ScoreCursor, ScoreOutcome, ScoreResult, ScoreRow, ScoreWrite,
-    StoreError,
+    BoardKey, PlayerId, RankKey, ScoreCursor, ScoreOutcome, ScoreResult, ScoreRow, ScoreWrite, StoreError,
 };
 
 const RECORD: &str = "record_score";
@@ -20,10 +19,7 @@ fn score_row(row: &SqliteRow) -> Result<ScoreRow, StoreError> {
         achieved_at: timestamp(row, "achieved_at")?,
         player: player_in(row, "player")?,
     };
-    Ok(ScoreRow {
-        key,
-        version: column(row, "version")?,
-    })
+    Ok(ScoreRow { key, version: column(row, "version")? })
 }
 
 async fn read_score(
@@ -41,11 +37,7 @@ async fn read_score(
     row.as_ref().map(score_row).transpose()
 }
 
-pub(super) async fn score(
-    db: &Db,
-    player: &PlayerId,
-    board: &BoardKey,
-) -> Result<Option<ScoreRow>, StoreError> {
+pub(super) async fn score(db: &Db, player: &PlayerId, board: &BoardKey) -> Result<Option<ScoreRow>, StoreError> {
     read_score(db.readers(), player, board).await
 }
 
@@ -63,10 +55,7 @@ pub(super) async fn record(db: &Db, write: &ScoreWrite) -> Result<ScoreOutcome, 
     if let Some(run) = recorded_run(&mut tx, write).await? {
         let hash: Vec<u8> = column(&run, "payload_hash")?;
         return match current {
-            Some(row) if hash == write.payload_hash => Ok(ScoreOutcome::Repeated {
-                result: result_of_run(&run)?,
-                row,
-            }),
+            Some(row) if hash == write.payload_hash => Ok(ScoreOutcome::Repeated { result: result_of_run(&run)?, row }),
             _ => Ok(ScoreOutcome::RunConflict),
         };
     }
@@ -77,10 +66,7 @@ pub(super) async fn record(db: &Db, write: &ScoreWrite) -> Result<ScoreOutcome, 
     Ok(ScoreOutcome::Recorded { result, row })
 }
 
-async fn recorded_run(
-    tx: &mut Transaction<'_, Sqlite>,
-    write: &ScoreWrite,
-) -> Result<Option<SqliteRow>, StoreError> {
+async fn recorded_run(tx: &mut Transaction<'_, Sqlite>, write: &ScoreWrite) -> Result<Option<SqliteRow>, StoreError> {
     sqlx::query("SELECT * FROM runs WHERE player = ? AND run_id = ?")
         .bind(write.player.as_str())
         .bind(&write.run_id)
@@ -103,24 +89,15 @@ async fn advance(
     write: &ScoreWrite,
     current: Option<ScoreRow>,
 ) -> Result<(ScoreRow, ScoreResult), StoreError> {
-    let standing = current
-        .as_ref()
-        .map(|row| (row.key.score, row.key.achieved_at));
+    let standing = current.as_ref().map(|row| (row.key.score, row.key.achieved_at));
     let next = (write.advance)(standing, write.score, write.at);
     let improved = next.is_some();
     let row = match (next, current) {
         (None, Some(row)) => row,
         (next, current) => {
             let (score, achieved_at) = next.unwrap_or((write.score, write.at));
-            let key = RankKey {
-                score,
-                achieved_at,
-                player: write.player.clone(),
-            };
-            let row = ScoreRow {
-                key,
-                version: current.map_or(1, |row| row.version + 1),
-            };
+            let key = RankKey { score, achieved_at, player: write.player.clone() };
+            let row = ScoreRow { key, version: current.map_or(1, |row| row.version + 1) };
             store_score(tx, write, &row).await?;
             row
         }
@@ -134,11 +111,7 @@ async fn advance(
     Ok((row, result))
 }
 
-async fn store_score(
-    tx: &mut Transaction<'_, Sqlite>,
-    write: &ScoreWrite,
-    row: &ScoreRow,
-) -> Result<(), StoreError> {
+async fn store_score(tx: &mut Transaction<'_, Sqlite>, write: &ScoreWrite, row: &ScoreRow) -> Result<(), StoreError> {
     sqlx::query(
         "INSERT OR REPLACE INTO scores (player, board, season, score, achieved_at, version, changed_at) \
          VALUES (?, ?, ?, ?, ?, ?, ?)",
@@ -190,12 +163,7 @@ pub(super) async fn recent(
     let start = (since.as_microsecond(), "", "", "");
     let (changed_at, player, board, season) = after.map_or(start, |cursor| {
         let key = &cursor.board;
-        (
-            cursor.changed_at.as_microsecond(),
-            cursor.player.as_str(),
-            key.board.as_str(),
-            key.season.as_str(),
-        )
+        (cursor.changed_at.as_microsecond(), cursor.player.as_str(), key.board.as_str(), key.season.as_str())
     });
     let rows = sqlx::query(
         "SELECT * FROM scores WHERE (changed_at, player, board, season) > (?, ?, ?, ?) \
@@ -212,10 +180,7 @@ pub(super) async fn recent(
     let mut found = Vec::with_capacity(rows.len());
     let mut cursor = None;
     for row in &rows {
-        let board = BoardKey {
-            board: column(row, "board")?,
-            season: column(row, "season")?,
-        };
+        let board = BoardKey { board: column(row, "board")?, season: column(row, "season")? };
         let score = score_row(row)?;
         cursor = Some(ScoreCursor {
             changed_at: timestamp(row, "changed_at")?,
@@ -233,15 +198,14 @@ pub(super) async fn all(
     after: Option<&PlayerId>,
     limit: u32,
 ) -> Result<Vec<ScoreRow>, StoreError> {
-    let rows = sqlx::query(
-        "SELECT * FROM scores WHERE board = ? AND season = ? AND player > ? ORDER BY player LIMIT ?",
-    )
-    .bind(&board.board)
-    .bind(&board.season)
-    .bind(after.map_or("", PlayerId::as_str))
-    .bind(limit)
-    .fetch_all(db.readers())
-    .await
-    .map_err(failed("all_scores"))?;
+    let rows =
+        sqlx::query("SELECT * FROM scores WHERE board = ? AND season = ? AND player > ? ORDER BY player LIMIT ?")
+            .bind(&board.board)
+            .bind(&board.season)
+            .bind(after.map_or("", PlayerId::as_str))
+            .bind(limit)
+            .fetch_all(db.readers())
+            .await
+            .map_err(failed("all_scores"))?;
     rows.iter().map(score_row).collect()
 }
