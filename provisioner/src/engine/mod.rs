@@ -2,14 +2,18 @@
 
 pub mod apply;
 pub mod desired;
+pub mod down;
 pub mod events;
 pub mod guard;
 pub mod journal;
 pub mod lease;
 pub mod observed;
+pub mod outputs;
 pub mod place;
 pub mod plan;
+pub mod session;
 pub mod step;
 pub mod steps;
 pub mod sweep;
+pub mod up;
 pub mod waits;

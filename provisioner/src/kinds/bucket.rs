@@ -6,10 +6,10 @@ mod settings;
 use aws_sdk_s3::types::{BucketLocationConstraint, CreateBucketConfiguration, ObjectOwnership};
 use serde::{Deserialize, Serialize};
 
-use super::{Attrs, Change, Created, Cx, Error, Field, Impact, Kind, Live, Phase, Place, Result, State, Want, attrs};
+use super::{Attrs, Change, Created, Cx, Error, Field, Impact, Kind, Live, Node, Phase, Place, Result, State, Want, attrs};
 use crate::aws::US_EAST_1;
 use crate::aws::error::{CallError, GoneOk};
-use crate::aws::stack::TAG_INCARNATION;
+use crate::aws::stack::{Stack, TAG_INCARNATION};
 use crate::aws::tags::pairs;
 use crate::blueprint::Blueprint;
 
@@ -69,6 +69,18 @@ impl Spec {
     }
 }
 
+/// The node of the stack's own bucket, which exists whatever the blueprint says.
+pub fn stack_bucket_node(stack: &Stack) -> Node {
+    let spec = stack_spec(stack);
+    let props = serde_json::to_value(spec).expect("a spec is plain data with string keys");
+    Node { address: STACK.to_owned(), kind: Bucket::NAME, props, after: Vec::new() }
+}
+
+fn stack_spec(stack: &Stack) -> Spec {
+    let lifecycle = vec![LifecycleRule::versions("lease/", 1), LifecycleRule::versions("journal/", 1)];
+    Spec::private(stack.bucket_name(STACK), lifecycle)
+}
+
 impl Kind for Bucket {
     type Spec = Spec;
     type Op = Op;
@@ -84,8 +96,7 @@ impl Kind for Bucket {
     const AFTER: &'static [&'static str] = &[];
 
     fn desired(&self, blueprint: &Blueprint, place: &Place) -> Vec<Want<Spec>> {
-        let own = vec![LifecycleRule::versions("lease/", 1), LifecycleRule::versions("journal/", 1)];
-        let mut wanted = vec![Want::new(STACK, Spec::private(place.stack.bucket_name(STACK), own))];
+        let mut wanted = vec![Want::new(STACK, stack_spec(&place.stack))];
         if blueprint.assets.is_some() {
             // A replaced asset stays long enough for clients that still hold the manifest that names it.
             let rules = vec![LifecycleRule::versions("", 30)];

@@ -1,0 +1,205 @@
+//! The command line: one verb a file, thin.
+
+mod down;
+mod outputs;
+mod plan;
+mod status;
+mod up;
+
+use std::path::{Path, PathBuf};
+
+use clap::{Args, Parser, Subcommand};
+use tokio::sync::watch;
+
+use crate::aws::Connection;
+use crate::aws::stack::Stack;
+use crate::blueprint::{self, Blueprint};
+use crate::engine::session::{Session, SessionError};
+use crate::ui::Ui;
+
+/// Turns a blueprint into a running mobile-game backend on AWS, and takes it down again without a trace.
+#[derive(Debug, Parser)]
+#[command(name = "provision", version, arg_required_else_help = true)]
+pub struct Cli {
+    #[command(flatten)]
+    global: Global,
+    #[command(subcommand)]
+    verb: Verb,
+}
+
+/// Options of every verb.
+#[derive(Debug, Args)]
+struct Global {
+    /// One JSON document (plan, status, outputs), or one JSON event a line
+    #[arg(long, global = true)]
+    json: bool,
+    /// Endpoint of a local AWS, instead of AWS itself
+    #[arg(long, global = true, env = "AWS_ENDPOINT_URL", value_name = "URL", hide_env_values = true)]
+    endpoint_url: Option<String>,
+    /// The stack's home region
+    #[arg(long, global = true, value_name = "REGION")]
+    region: Option<String>,
+    /// Profile of the shared AWS configuration
+    #[arg(long, global = true, value_name = "NAME")]
+    profile: Option<String>,
+    /// Do not ask
+    #[arg(long, short = 'y', global = true)]
+    yes: bool,
+    /// Say more (twice: everything)
+    #[arg(long, short, global = true, action = clap::ArgAction::Count)]
+    verbose: u8,
+    /// No colours and no live display (also: NO_COLOR)
+    #[arg(long, global = true)]
+    no_color: bool,
+}
+
+#[derive(Debug, Subcommand)]
+enum Verb {
+    /// Show what `up` would change, its impact and how long it takes
+    Plan(plan::Args),
+    /// Bring the stack to what the blueprint says
+    Up(up::Args),
+    /// List what the stack has, and who works on it
+    Status(Which),
+    /// Print the stack's addresses
+    Outputs(Which),
+    /// Take the stack down and prove that nothing is left
+    Down(down::Args),
+}
+
+/// Which stack: by blueprint or by name.
+#[derive(Debug, Args)]
+struct Which {
+    /// The blueprint
+    #[arg(default_value = "provision.toml")]
+    blueprint: PathBuf,
+    /// The stack's name (`<game>-<environment>`), without a blueprint; give the region too
+    #[arg(long, value_name = "NAME")]
+    stack: Option<String>,
+}
+
+/// How a run ended: the process's exit code.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Exit {
+    /// Done.
+    Done = 0,
+    /// Failed.
+    Failed = 1,
+    /// The command or the blueprint is wrong.
+    Usage = 2,
+    /// `plan --check` found changes.
+    Changes = 3,
+    /// `down` left something.
+    Left = 4,
+    /// The lease is held by somebody else.
+    Held = 5,
+    /// Stopped by a signal.
+    Interrupted = 130,
+}
+
+/// What every verb is given.
+struct Run {
+    ui: Ui,
+    connection: Connection,
+    yes: bool,
+    stop: watch::Receiver<bool>,
+}
+
+/// An error at the edge: already worded, with its exit code.
+struct Ended(Exit);
+
+type Outcome = Result<Exit, Ended>;
+
+/// Runs the command line. `stop` turns true at the first signal.
+pub async fn run(cli: Cli, stop: watch::Receiver<bool>) -> Exit {
+    let color = !cli.global.no_color && std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty());
+    logs(cli.global.verbose);
+    let connection = Connection {
+        endpoint_url: cli.global.endpoint_url.filter(|url| !url.is_empty()),
+        region: cli.global.region,
+        profile: cli.global.profile,
+    };
+    let run = Run { ui: Ui::new(cli.global.json, color), connection, yes: cli.global.yes, stop };
+    let outcome = match cli.verb {
+        Verb::Plan(args) => plan::run(&run, &args).await,
+        Verb::Up(args) => up::run(&run, &args).await,
+        Verb::Status(which) => status::run(&run, &which).await,
+        Verb::Outputs(which) => outputs::run(&run, &which).await,
+        Verb::Down(args) => down::run(&run, &args).await,
+    };
+    run.ui.quiet();
+    match outcome {
+        Ok(exit) | Err(Ended(exit)) => exit,
+    }
+}
+
+fn logs(verbose: u8) {
+    let level = match verbose {
+        0 => "off",
+        1 => "provisioner=debug",
+        _ => "debug",
+    };
+    let _ = tracing_subscriber::fmt()
+        .with_env_filter(tracing_subscriber::EnvFilter::new(level))
+        .with_writer(std::io::stderr)
+        .try_init();
+}
+
+impl Run {
+    /// Says what went wrong and what to do next.
+    fn fail(&self, exit: Exit, error: &(dyn std::error::Error + 'static), help: Option<&str>) -> Ended {
+        self.ui.error(error, help);
+        Ended(exit)
+    }
+
+    fn blueprint(&self, path: &Path) -> Result<Blueprint, Ended> {
+        blueprint::load(path).map_err(|errors| {
+            self.ui.blueprint_errors(&errors);
+            Ended(Exit::Usage)
+        })
+    }
+
+    async fn session(&self, region: Option<&str>) -> Result<Session, Ended> {
+        let mut connection = self.connection.clone();
+        connection.region = connection.region.or_else(|| region.map(str::to_owned));
+        Session::begin(&connection, self.ui.listener(), self.stop.clone()).await.map_err(|error| {
+            let help = match &error {
+                SessionError::Identity(call) => call.code.as_deref().and_then(crate::aws::codes::advice),
+                SessionError::Connect(_) => None,
+            };
+            let help = help.unwrap_or(
+                "check the credentials (AWS_PROFILE, AWS_ACCESS_KEY_ID) and the endpoint; nothing was changed",
+            );
+            self.fail(Exit::Failed, &error, Some(help))
+        })
+    }
+
+    /// The stack that `which` names, and a session in its home region.
+    async fn stack(&self, which: &Which) -> Result<(Session, Stack), Ended> {
+        if let Some(name) = &which.stack {
+            let session = self.session(None).await?;
+            let stack = session.stack(name);
+            return Ok((session, stack));
+        }
+        let blueprint = self.blueprint(&which.blueprint)?;
+        let session = self.session(Some(&blueprint.stack.region)).await?;
+        if let Some(pinned) = blueprint.stack.account.as_ref().filter(|pinned| **pinned != session.account) {
+            let error = crate::engine::place::PlaceError::WrongAccount {
+                pinned: pinned.clone(),
+                actual: session.account.clone(),
+            };
+            return Err(self.fail(Exit::Failed, &error, Some("nothing was changed")));
+        }
+        let stack = session.stack(&blueprint.stack_name());
+        Ok((session, stack))
+    }
+
+    /// Asks, unless `--yes`. Without a terminal and without `--yes` the answer is no, and says why.
+    fn confirm(&self, question: &str) -> bool {
+        self.yes
+            || self.ui.ask(question).unwrap_or_else(|| {
+                self.ui.note("nobody can be asked here: pass --yes to go on without asking");
+                false
+            })
+    }
+}

@@ -1,0 +1,45 @@
+//! `provision plan`
+
+use std::path::{Path, PathBuf};
+
+use super::{Ended, Exit, Outcome, Run};
+use crate::engine::up::look;
+use crate::kinds::Options;
+
+#[derive(Debug, clap::Args)]
+#[command(after_help = "Example: provision plan blueprints/starter.toml --check")]
+pub struct Args {
+    /// The blueprint
+    #[arg(default_value = "provision.toml")]
+    blueprint: PathBuf,
+    /// Exit with 3 where there are changes
+    #[arg(long)]
+    check: bool,
+}
+
+pub async fn run(run: &Run, args: &Args) -> Outcome {
+    let blueprint = run.blueprint(&args.blueprint)?;
+    let session = run.session(Some(&blueprint.stack.region)).await?;
+    let planned = look(&session, &blueprint, directory(&args.blueprint), Options::default())
+        .await
+        .map_err(|error| up_failed(run, &error))?;
+    run.ui.plan(&planned.plan, true);
+    Ok(if args.check && !planned.plan.is_empty() { Exit::Changes } else { Exit::Done })
+}
+
+/// Where relative paths in the blueprint start.
+pub fn directory(blueprint: &Path) -> &Path {
+    blueprint.parent().unwrap_or_else(|| Path::new(""))
+}
+
+/// Words an error of `plan` or `up`.
+pub fn up_failed(run: &Run, error: &crate::engine::up::UpError) -> Ended {
+    use crate::engine::lease::LeaseError;
+    use crate::engine::up::UpError;
+    match error {
+        UpError::Lease(LeaseError::Held(_)) => run.fail(Exit::Held, error, None),
+        UpError::Place(_) => run.fail(Exit::Failed, error, Some("nothing was changed")),
+        UpError::Observe(_) => run.fail(Exit::Failed, error, Some("nothing was changed; run the command again")),
+        _ => run.fail(Exit::Failed, error, Some("run the command again to go on")),
+    }
+}

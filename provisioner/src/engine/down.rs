@@ -1,0 +1,172 @@
+//! `down`: takes a stack away, needing only its name, and proves that nothing is left.
+
+use super::apply::{Outcome, apply};
+use super::desired::{Desired, GraphError};
+use super::journal::JournalError;
+use super::lease::LeaseError;
+use super::observed::{Inventory, ObserveError, observe};
+use super::plan::{Plan, plan_down};
+use super::session::Session;
+use super::sweep::{Leftover, SweepError, sweep};
+use super::up::{UpError, make_bucket};
+use crate::aws::stack::Stack;
+use crate::kinds::context::Kept;
+use crate::kinds::{self, Cx, Error, Options, bucket};
+
+/// Why `down` ended early.
+#[derive(Debug, thiserror::Error)]
+pub enum DownError {
+    /// The live resources could not be listed.
+    #[error(transparent)]
+    Observe(#[from] ObserveError),
+    /// Somebody else works on the stack.
+    #[error(transparent)]
+    Lease(#[from] LeaseError),
+    /// The journal cannot be written.
+    #[error(transparent)]
+    Journal(#[from] JournalError),
+    /// The bucket for the lease cannot be made again.
+    #[error("cannot make the stack's bucket again, in which the lease is kept")]
+    Bucket(#[source] Box<UpError>),
+    /// A defect of provision.
+    #[error("the stack bucket alone gives a graph that cannot be built; please report this")]
+    Graph(#[from] GraphError),
+    /// Something guards a resource.
+    #[error("cannot tell whether {address} is guarded")]
+    Guarded {
+        /// The resource.
+        address: String,
+        /// Why.
+        source: Error,
+    },
+    /// The last look failed.
+    #[error(transparent)]
+    Sweep(#[from] SweepError),
+    /// The stack bucket could not be deleted.
+    #[error("the stack's bucket cannot be deleted")]
+    LastBucket(#[source] Error),
+    /// Somebody wrote into the bucket while it was being deleted.
+    #[error("somebody else began to work on this stack while it was taken down; look with `provision status`")]
+    SomebodyCame,
+}
+
+/// What came of a `down`.
+pub enum Downed {
+    /// There was nothing of that name.
+    Nothing,
+    /// The user said no.
+    Declined,
+    /// Guarded resources: address and reason.
+    Guarded(Vec<(String, String)>),
+    /// It was applied; `left` is what the sweep found.
+    Done {
+        /// What became of the steps.
+        outcome: Outcome,
+        /// What is still there.
+        left: Vec<Leftover>,
+        /// What was kept on purpose.
+        kept: Vec<Kept>,
+    },
+}
+
+/// Takes the stack down. `confirm` sees the plan and decides.
+pub async fn down(
+    session: &Session,
+    stack: Stack,
+    options: Options,
+    confirm: impl AsyncFnOnce(&Plan) -> bool,
+) -> Result<Downed, DownError> {
+    let cx = session.context(stack.clone(), std::collections::BTreeMap::new(), options);
+    let mut lease = session.lease(&stack).await?;
+    let result = async {
+        session.phase("observing");
+        let inventory = observe(&cx).await?;
+        if inventory.live.is_empty() && lease.is_none() {
+            let left = sweep(&cx, &[]).await?;
+            let nothing = Downed::Done { outcome: Outcome::default(), left: left.clone(), kept: Vec::new() };
+            return Ok(if left.is_empty() { Downed::Nothing } else { nothing });
+        }
+        if !options.allow_data_loss {
+            let guarded = guards(&cx, &inventory).await?;
+            if !guarded.is_empty() {
+                return Ok(Downed::Guarded(guarded));
+            }
+        }
+        let mut all = plan_down(&stack.name, &inventory);
+        if !confirm(&all).await {
+            return Ok(Downed::Declined);
+        }
+        if lease.is_none() {
+            let only_bucket = Desired::from_nodes([bucket::stack_bucket_node(&stack)])?;
+            make_bucket(session, &cx, &only_bucket).await.map_err(|e| DownError::Bucket(Box::new(e)))?;
+            lease = session.lease(&stack).await?;
+        }
+        all.changes.retain(|change| change.address != bucket::STACK);
+        let recording = session.journal(&stack)?;
+        session.phase("deleting");
+        let outcome = apply(&session.run(&cx, Some(&recording)), &all, &Desired::default(), &inventory).await;
+        session.phase("sweeping");
+        let left = settled_sweep(&cx, session).await?;
+        let complete = left.is_empty() && !outcome.interrupted;
+        recording.close(!complete).await;
+        if complete {
+            last_bucket(session, &cx, &mut lease).await?;
+        }
+        let kept = cx.kept.lock().unwrap_or_else(std::sync::PoisonError::into_inner).clone();
+        Ok(Downed::Done { outcome, left, kept })
+    }
+    .await;
+    if let Some(lease) = lease {
+        lease.release().await;
+    }
+    result
+}
+
+async fn guards(cx: &Cx, inventory: &Inventory) -> Result<Vec<(String, String)>, DownError> {
+    let mut guarded = Vec::new();
+    for live in inventory.all() {
+        let Some(kind) = kinds::named(live.kind) else { continue };
+        let reason = kind
+            .guarded(cx, live)
+            .await
+            .map_err(|source| DownError::Guarded { address: live.address.clone(), source })?;
+        guarded.extend(reason.map(|reason| (live.address.clone(), reason)));
+    }
+    Ok(guarded)
+}
+
+/// Listings lag behind deletes: a leftover counts when it is still there after a while.
+async fn settled_sweep(cx: &Cx, session: &Session) -> Result<Vec<Leftover>, DownError> {
+    let mut left = sweep(cx, &["bucket"]).await?;
+    for _ in 0..5 {
+        if left.is_empty() || session.stopped() {
+            break;
+        }
+        tokio::time::sleep(std::time::Duration::from_secs(2)).await;
+        left = sweep(cx, &["bucket"]).await?;
+    }
+    let buckets = super::observed::observe_kinds(cx, std::iter::once("bucket")).await?;
+    left.extend(buckets.all().filter(|o| o.address != bucket::STACK).map(|o| Leftover {
+        kind: o.kind.to_owned(),
+        address: o.address.clone(),
+        id: o.id.clone(),
+    }));
+    Ok(left)
+}
+
+/// All but the lease, then the lease's versions, then the bucket itself.
+async fn last_bucket(session: &Session, cx: &Cx, lease: &mut Option<super::lease::Lease>) -> Result<(), DownError> {
+    session.phase("deleting the stack bucket");
+    let name = cx.stack.bucket_name(bucket::STACK);
+    bucket::empty(cx, &name, &[super::lease::LEASE_KEY]).await.map_err(DownError::LastBucket)?;
+    if let Some(lease) = lease.take() {
+        lease.abandon();
+    }
+    bucket::empty(cx, &name, &[]).await.map_err(DownError::LastBucket)?;
+    match cx.aws.s3.delete_bucket().bucket(&name).send().await.map_err(crate::aws::error::CallError::from) {
+        Ok(_) => Ok(()),
+        Err(error) if error.is_not_found() => Ok(()),
+        Err(error) if error.is(&["BucketNotEmpty"]) => Err(DownError::SomebodyCame),
+        Err(error) => Err(DownError::LastBucket(error.into())),
+    }
+}

@@ -1,0 +1,173 @@
+//! What a run works with: the clients, the stack's facts, the lease, the journal, and where events go.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use rand::SeedableRng;
+use tokio::sync::watch;
+use tokio::task::JoinHandle;
+
+use super::apply::Run;
+use super::events::{Event, Listener};
+use super::guard::Guard;
+use super::journal::{Journal, JournalError, state_home};
+use super::lease::{self, Lease, LeaseError, Terms};
+use super::waits::{Pace, pace_of};
+use crate::aws::error::CallError;
+use crate::aws::stack::Stack;
+use crate::aws::{Aws, ConnectError, Connection};
+use crate::kinds::{self, Cx, Options};
+
+/// Why a session could not begin. Nothing has been changed.
+#[derive(Debug, thiserror::Error)]
+pub enum SessionError {
+    /// No client could be made.
+    #[error(transparent)]
+    Connect(#[from] ConnectError),
+    /// The credentials do not work, or nothing answers.
+    #[error("cannot tell whose account this is")]
+    Identity(#[source] CallError),
+}
+
+/// A connection to one account and region.
+pub struct Session {
+    /// The clients.
+    pub aws: Aws,
+    /// The account of the credentials.
+    pub account: String,
+    /// How fast time passes at this endpoint.
+    pub pace: Pace,
+    /// Where events go.
+    pub listener: Listener,
+    /// Turns true when nothing new may start.
+    pub stop: watch::Receiver<bool>,
+    guard: Arc<Guard>,
+}
+
+impl Session {
+    /// Connects, and asks whose account it is.
+    pub async fn begin(
+        connection: &Connection,
+        listener: Listener,
+        stop: watch::Receiver<bool>,
+    ) -> Result<Self, SessionError> {
+        let guard = Arc::new(Guard::default());
+        let aws = Aws::connect(connection, guard.clone()).await?;
+        let account = aws.account().await.map_err(SessionError::Identity)?;
+        let pace = pace_of(aws.endpoint_url.as_deref()).await;
+        Ok(Self { aws, account, pace, listener, stop, guard })
+    }
+
+    /// A stack of this account, at home in this region.
+    pub fn stack(&self, name: &str) -> Stack {
+        Stack { name: name.to_owned(), home: self.aws.home.clone(), account: self.account.clone() }
+    }
+
+    /// The context of the stack's kinds.
+    pub fn context(&self, stack: Stack, tags: std::collections::BTreeMap<String, String>, options: Options) -> Cx {
+        let random = rand::rngs::StdRng::from_rng(&mut rand::rng());
+        Cx::new(self.aws.clone(), stack, tags, options, random, Arc::new(jiff::Timestamp::now))
+    }
+
+    /// Takes the lease in the stack's bucket; `None` while there is no bucket.
+    pub async fn lease(&self, stack: &Stack) -> Result<Option<Lease>, LeaseError> {
+        let bucket = stack.bucket_name(kinds::bucket::STACK);
+        match lease::acquire(&self.aws.s3, &bucket, &self.guard, Terms::default()).await {
+            Ok(lease) => Ok(Some(lease)),
+            Err(LeaseError::NoBucket) => Ok(None),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Opens the journal of this run and begins to upload it every ten seconds.
+    pub fn journal(&self, stack: &Stack) -> Result<Recording, JournalError> {
+        let now = Arc::new(jiff::Timestamp::now);
+        let journal = Arc::new(Journal::open(&state_home(), &stack.name, &stack.home, now)?);
+        self.guard.journal_to(journal.clone());
+        let upload = Upload {
+            s3: self.aws.s3.clone(),
+            bucket: stack.bucket_name(kinds::bucket::STACK),
+            key: journal.key(),
+            path: journal.path().to_owned(),
+        };
+        let task = tokio::spawn({
+            let upload = upload.clone();
+            async move {
+                loop {
+                    tokio::time::sleep(Duration::from_secs(10)).await;
+                    upload.once().await;
+                }
+            }
+        });
+        Ok(Recording { journal, upload, task })
+    }
+
+    /// What apply needs.
+    pub fn run<'a>(&self, cx: &'a Cx, journal: Option<&Recording>) -> Run<'a> {
+        Run {
+            cx,
+            pace: self.pace,
+            listener: self.listener.clone(),
+            stop: self.stop.clone(),
+            journal: journal.map(|recording| recording.journal.clone()),
+        }
+    }
+
+    /// Whether the run was asked to stop.
+    pub fn stopped(&self) -> bool {
+        *self.stop.borrow()
+    }
+
+    /// Whether the lease was lost under this run.
+    pub fn lease_lost(&self) -> bool {
+        self.guard.is_lost()
+    }
+
+    /// Tells that a phase begins.
+    pub fn phase(&self, name: &str) {
+        (self.listener)(Event::Phase { name: name.to_owned() });
+    }
+}
+
+/// A journal that is being uploaded.
+pub struct Recording {
+    journal: Arc<Journal>,
+    upload: Upload,
+    task: JoinHandle<()>,
+}
+
+impl Recording {
+    /// Where the local file is.
+    pub fn path(&self) -> &std::path::Path {
+        self.journal.path()
+    }
+
+    /// Ends the uploads with a last one, where the bucket stays.
+    pub async fn close(self, last_upload: bool) {
+        self.task.abort();
+        if last_upload {
+            self.upload.once().await;
+        }
+    }
+}
+
+#[derive(Clone)]
+struct Upload {
+    s3: aws_sdk_s3::Client,
+    bucket: String,
+    key: String,
+    path: PathBuf,
+}
+
+impl Upload {
+    /// Evidence only: a failed upload is noted and tried again ten seconds later.
+    async fn once(&self) {
+        let Ok(body) = tokio::fs::read(&self.path).await else { return };
+        let put = self.s3.put_object().bucket(&self.bucket).key(&self.key).body(body.into()).send();
+        let named = crate::aws::intercept::NODE.scope(super::guard::LEASE_NODE.to_owned(), put);
+        if let Err(error) = named.await.map_err(CallError::from) {
+            tracing::debug!(%error, "the journal could not be uploaded");
+        }
+    }
+}

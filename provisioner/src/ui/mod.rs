@@ -1,0 +1,182 @@
+//! All output. Data goes to stdout, progress to stderr. `ui` is told events; it asks nobody but the user.
+
+mod plan_view;
+mod progress;
+
+use std::io::{BufRead, IsTerminal, Write};
+use std::sync::Arc;
+
+use comfy_table::{ContentArrangement, Table, presets};
+use owo_colors::OwoColorize;
+use serde::Serialize;
+
+use crate::blueprint::BlueprintErrors;
+use crate::engine::apply::Outcome;
+use crate::engine::events::{Event, Listener, chain};
+use crate::engine::plan::Plan;
+use progress::Progress;
+
+pub use plan_view::{duration, render as render_plan};
+
+/// How to talk.
+pub struct Ui {
+    /// Data and events as JSON.
+    pub json: bool,
+    color: bool,
+    progress: Option<Arc<Progress>>,
+}
+
+impl Ui {
+    /// `color: false` switches colours off everywhere; otherwise terminals get them.
+    pub fn new(json: bool, color: bool) -> Self {
+        if !color {
+            anstream::ColorChoice::Never.write_global();
+        }
+        let progress = (!json).then(|| Arc::new(Progress::new(std::io::stderr().is_terminal() && color_wanted(color))));
+        Self { json, color: color && std::io::stderr().is_terminal(), progress }
+    }
+
+    /// Where the engine's events go.
+    pub fn listener(&self) -> Listener {
+        match &self.progress {
+            Some(progress) => {
+                let progress = progress.clone();
+                Arc::new(move |event| progress.event(&event))
+            }
+            None => Arc::new(|event| event_line(&event)),
+        }
+    }
+
+    /// Ends the live display.
+    pub fn quiet(&self) {
+        if let Some(progress) = &self.progress {
+            progress.clear();
+        }
+    }
+
+    /// A document for programs, on stdout.
+    pub fn document(&self, value: &impl Serialize) {
+        let text = serde_json::to_string_pretty(value).unwrap_or_default();
+        let _ = writeln!(anstream::stdout(), "{text}");
+    }
+
+    /// Text for people, on stdout.
+    pub fn say(&self, text: &str) {
+        let _ = writeln!(anstream::stdout(), "{text}");
+    }
+
+    /// Text for people that is no data, on stderr.
+    pub fn note(&self, text: &str) {
+        if self.json {
+            return event_line(&Event::Note { text: text.to_owned() });
+        }
+        self.quiet();
+        let _ = writeln!(anstream::stderr(), "{text}");
+    }
+
+    /// Shows a plan: on stdout as the answer of `plan`, on stderr before a question.
+    pub fn plan(&self, plan: &Plan, is_answer: bool) {
+        if self.json {
+            if is_answer {
+                self.document(plan);
+            }
+            return;
+        }
+        self.quiet();
+        let text = render_plan(plan);
+        if is_answer {
+            self.say(&text);
+        } else {
+            let _ = writeln!(anstream::stderr(), "{text}");
+        }
+    }
+
+    /// An error with its causes and what to do next.
+    pub fn error(&self, error: &(dyn std::error::Error + 'static), help: Option<&str>) {
+        self.quiet();
+        let mut text = format!("{} {error}", "error:".red().bold());
+        let mut shown = error.to_string();
+        let mut source = error.source();
+        while let Some(cause) = source {
+            let next = cause.to_string();
+            if !shown.ends_with(&next) {
+                text.push_str(&format!("\n  {} {next}", "caused by:".red()));
+                shown = next;
+            }
+            source = cause.source();
+        }
+        if let Some(help) = help {
+            text.push_str(&format!("\n  {} {help}", "next:".cyan()));
+        }
+        if self.json {
+            let line = serde_json::json!({"event": "error", "error": chain(error), "next": help});
+            let _ = writeln!(anstream::stdout(), "{line}");
+        }
+        let _ = writeln!(anstream::stderr(), "{text}");
+    }
+
+    /// Every mistake of a blueprint, with its lines.
+    pub fn blueprint_errors(&self, errors: &BlueprintErrors) {
+        if self.json {
+            return self.document(&serde_json::json!({"event": "blueprint", "findings": errors.findings}));
+        }
+        self.quiet();
+        let _ = write!(anstream::stderr(), "{}", errors.render(self.color));
+    }
+
+    /// What failed, what was done, what was not.
+    pub fn outcome(&self, outcome: &Outcome) {
+        if self.json {
+            let line = serde_json::json!({"event": "outcome", "outcome": outcome});
+            let _ = writeln!(anstream::stdout(), "{line}");
+            return;
+        }
+        self.quiet();
+        let mut text = String::new();
+        for failed in &outcome.failed {
+            text.push_str(&format!("{} {}: {}\n", "failed:".red().bold(), failed.address.bold(), failed.error));
+            if let Some(advice) = failed.advice {
+                text.push_str(&format!("  {} {advice}\n", "next:".cyan()));
+            }
+        }
+        if !outcome.skipped.is_empty() {
+            text.push_str(&format!("not tried, because it depends on what failed: {}\n", outcome.skipped.join(", ")));
+        }
+        if !outcome.not_started.is_empty() {
+            text.push_str(&format!("not started: {}\n", outcome.not_started.join(", ")));
+        }
+        text.push_str(&format!("{} done, {} failed", outcome.done.len(), outcome.failed.len()));
+        let _ = writeln!(anstream::stderr(), "{text}");
+    }
+
+    /// A table on stdout.
+    pub fn table(&self, header: &[&str], rows: Vec<Vec<String>>) {
+        let mut table = Table::new();
+        table.load_style(presets::NOTHING).set_content_arrangement(ContentArrangement::Disabled).set_header(header);
+        table.add_rows(rows);
+        self.say(&table.to_string());
+    }
+
+    /// Asks; `None` where nobody can answer.
+    pub fn ask(&self, question: &str) -> Option<bool> {
+        if !std::io::stdin().is_terminal() || self.json {
+            return None;
+        }
+        self.quiet();
+        let _ = write!(anstream::stderr(), "{} [y/N] ", question.bold());
+        let _ = std::io::stderr().flush();
+        let mut answer = String::new();
+        std::io::stdin().lock().read_line(&mut answer).ok()?;
+        Some(matches!(answer.trim().to_lowercase().as_str(), "y" | "yes"))
+    }
+}
+
+fn color_wanted(color: bool) -> bool {
+    color && std::env::var_os("TERM").is_none_or(|term| term != "dumb")
+}
+
+fn event_line(event: &Event) {
+    if let Ok(line) = serde_json::to_string(event) {
+        let _ = writeln!(anstream::stdout(), "{line}");
+    }
+}

@@ -1,0 +1,88 @@
+//! A plan as text.
+
+use std::fmt::Write;
+
+use owo_colors::OwoColorize;
+use serde_json::Value;
+
+use crate::engine::plan::{Action, Plan, PlannedChange};
+use crate::kinds::Impact;
+
+/// The whole plan: every change with its impact and time, then the critical path.
+pub fn render(plan: &Plan) -> String {
+    let mut text = String::new();
+    let _ = writeln!(text, "{} {}", "stack".dimmed(), plan.stack.bold());
+    for change in &plan.changes {
+        line(&mut text, change);
+    }
+    for address in &plan.awaited {
+        let _ = writeln!(text, "  {} {address}  on its way, only waited for", "…".cyan());
+    }
+    for warning in &plan.warnings {
+        let _ = writeln!(text, "  {} {warning}", "warning:".yellow().bold());
+    }
+    for finding in &plan.findings {
+        let _ = writeln!(text, "  {} {finding}", "finding:".red().bold());
+    }
+    if plan.is_empty() {
+        text.push_str("no changes");
+        return text;
+    }
+    let counts: Vec<String> = plan.summary.iter().map(|(action, count)| format!("{count} to {action}")).collect();
+    let _ = writeln!(text, "{}", counts.join(", ").bold());
+    let _ = write!(
+        text,
+        "about {}: {}",
+        duration(plan.critical_path_seconds).bold(),
+        plan.critical_path.join(" > ").dimmed()
+    );
+    text
+}
+
+fn line(text: &mut String, change: &PlannedChange) {
+    let sign = match change.action {
+        Action::Create => "+".green().to_string(),
+        Action::Update => "~".yellow().to_string(),
+        Action::Replace => "±".magenta().to_string(),
+        Action::Delete => "-".red().to_string(),
+    };
+    let mut notes = vec![duration(change.expected_seconds)];
+    if let Some(impact) = impact(change) {
+        notes.push(impact);
+    }
+    let _ = writeln!(text, "  {sign} {:<44} {}", change.address, notes.join(", ").dimmed());
+    for field in &change.fields {
+        let shown = |value: &Option<Value>| value.as_ref().map_or("-".to_owned(), short);
+        let _ = writeln!(text, "      {}: {} -> {}", field.name, shown(&field.before), shown(&field.after));
+    }
+}
+
+fn impact(change: &PlannedChange) -> Option<String> {
+    let data = change.data.unwrap_or("its data");
+    Some(match change.impact {
+        Impact::None | Impact::Deleted => return None,
+        Impact::InPlace => "in place".into(),
+        Impact::Rolling => "rolling".into(),
+        Impact::Failover => "in place, with a failover (about 60 s without writes)".into(),
+        Impact::Replacement => "replacement".into(),
+        Impact::ReplacementDataLost => format!("replacement: {data} would be LOST"),
+        Impact::DataLost => format!("{data} goes with it"),
+    })
+}
+
+fn short(value: &Value) -> String {
+    let text = match value {
+        Value::String(text) => text.clone(),
+        other => other.to_string(),
+    };
+    if text.chars().count() > 100 { text.chars().take(99).chain(['…']).collect() } else { text }
+}
+
+/// `45 s`, `12 min`, `1 h 5 min`.
+pub fn duration(seconds: u64) -> String {
+    match seconds {
+        0..=99 => format!("{seconds} s"),
+        100..=5999 => format!("{} min", seconds.div_ceil(60)),
+        _ => format!("{} h {} min", seconds / 3600, seconds % 3600 / 60),
+    }
+}

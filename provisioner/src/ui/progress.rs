@@ -1,0 +1,138 @@
+//! Progress on stderr: live on a terminal (a bar for the whole, a line for each resource in flight), plain lines in a pipe.
+
+use std::collections::BTreeMap;
+use std::io::Write;
+use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
+
+use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
+use owo_colors::OwoColorize;
+
+use super::plan_view::duration;
+use crate::engine::events::Event;
+use crate::engine::steps::Doing;
+
+pub struct Progress {
+    live: bool,
+    bars: MultiProgress,
+    state: Mutex<State>,
+}
+
+#[derive(Default)]
+struct State {
+    whole: Option<ProgressBar>,
+    lines: BTreeMap<String, ProgressBar>,
+    waiting_for: BTreeMap<String, String>,
+}
+
+impl Progress {
+    pub fn new(live: bool) -> Self {
+        Self { live, bars: MultiProgress::new(), state: Mutex::default() }
+    }
+
+    pub fn clear(&self) {
+        let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+        state.lines.clear();
+        state.whole = None;
+        let _ = self.bars.clear();
+    }
+
+    pub fn event(&self, event: &Event) {
+        let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+        match event {
+            Event::Phase { name } => self.line(&format!("{}", name.dimmed())),
+            Event::Applying { steps, critical_path_seconds } => self.begin(&mut state, *steps, *critical_path_seconds),
+            Event::Started { address, doing, expected_seconds } => {
+                let text = format!("{address} {}", ongoing(*doing));
+                if self.live {
+                    let bar = self.bars.add(ProgressBar::new_spinner());
+                    bar.set_style(style("  {spinner} {elapsed:>4} {msg}"));
+                    bar.enable_steady_tick(Duration::from_millis(120));
+                    bar.set_message(text);
+                    state.lines.insert(address.clone(), bar);
+                } else {
+                    let expected = if *expected_seconds > 5 {
+                        format!(" (about {})", duration(*expected_seconds))
+                    } else {
+                        String::new()
+                    };
+                    self.line(&format!("  {text}{expected}"));
+                }
+            }
+            Event::Waiting { address, state: what } => {
+                let news = state.waiting_for.insert(address.clone(), what.clone()).as_ref() != Some(what);
+                match state.lines.get(address) {
+                    Some(bar) => bar.set_message(format!("{address} {}", what.dimmed())),
+                    None if news && !self.live => self.line(&format!("  {address} waits: {what}")),
+                    None => {}
+                }
+            }
+            Event::Finished { address, doing, seconds, left_seconds } => {
+                Self::drop_line(&mut state, address);
+                if let Some(whole) = &state.whole {
+                    whole.inc(1);
+                    whole.set_message(format!("about {} left", duration(*left_seconds)));
+                }
+                self.line(&format!(
+                    "  {} {address} {} {}",
+                    "✓".green(),
+                    finished(*doing),
+                    format!("{seconds:.1} s").dimmed()
+                ));
+            }
+            Event::Failed { address, doing, error } => {
+                Self::drop_line(&mut state, address);
+                self.line(&format!("  {} {address} not {}: {error}", "✗".red(), finished(*doing)));
+            }
+            Event::Note { text } => self.line(text),
+        }
+    }
+
+    fn begin(&self, state: &mut State, steps: usize, seconds: u64) {
+        if self.live {
+            let whole = self.bars.add(ProgressBar::new(steps as u64));
+            whole.set_style(style("  {bar:30} {pos}/{len} {elapsed} {msg}"));
+            whole.set_message(format!("about {} left", duration(seconds)));
+            state.whole = Some(whole);
+        } else {
+            self.line(&format!("{steps} steps, about {}", duration(seconds)));
+        }
+    }
+
+    fn drop_line(state: &mut State, address: &str) {
+        state.waiting_for.remove(address);
+        if let Some(bar) = state.lines.remove(address) {
+            bar.finish_and_clear();
+        }
+    }
+
+    fn line(&self, text: &str) {
+        if self.live {
+            let _ = self.bars.println(text);
+        } else {
+            let _ = writeln!(anstream::stderr(), "{text}");
+        }
+    }
+}
+
+fn style(template: &str) -> ProgressStyle {
+    ProgressStyle::with_template(template).unwrap_or_else(|_| ProgressStyle::default_bar())
+}
+
+fn ongoing(doing: Doing) -> &'static str {
+    match doing {
+        Doing::Create => "creating",
+        Doing::Update => "updating",
+        Doing::Await => "waiting",
+        Doing::Delete => "deleting",
+    }
+}
+
+fn finished(doing: Doing) -> &'static str {
+    match doing {
+        Doing::Create => "created",
+        Doing::Update => "updated",
+        Doing::Await => "ready",
+        Doing::Delete => "deleted",
+    }
+}
