@@ -11,6 +11,7 @@ import sys
 import time
 import traceback
 from collections.abc import Callable, Iterable
+from contextlib import ExitStack
 from http.client import responses
 from types import ModuleType
 from typing import Any
@@ -114,10 +115,20 @@ def _with_faults(environ: dict[str, Any], request: Request) -> Answer:
                 return render.error(request, faults.server_error(request.service, 500))
             case "error503":
                 return render.error(request, faults.server_error(request.service, 503))
+            case "error":
+                rule = fault.rule
+                refusal = AwsError(rule["code"], rule["message"], rule.get("status", 400))
+                return render.error(request, refusal)
             case "lost":
                 lost = True
-    with hooks.lock:
-        answer = _execute(environ, request)
+    try:
+        with ExitStack() as stack:
+            for guard in hooks.guards(request.service, request.action):
+                stack.enter_context(guard(request))
+            with hooks.lock:
+                answer = _execute(environ, request)
+    except AwsError as refusal:
+        answer = render.error(request, refusal)
     if lost:
         raise _Dropped
     return answer

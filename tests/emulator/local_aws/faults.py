@@ -1,4 +1,4 @@
-"""Faults on demand: throttling, 5xx, an answer that is lost, latency."""
+"""Faults on demand: throttling, 5xx, any error by name, an answer that is lost, latency."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Any
 
 from .hooks import AwsError, Request
 
-KINDS = ("throttle", "error500", "error503", "lost", "latency")
+KINDS = ("throttle", "error500", "error503", "lost", "latency", "error")
 
 #: What each service says when it is asked too often; the rest say ThrottlingException.
 _THROTTLING = {
@@ -41,6 +41,9 @@ _KEYS = {
     "kind",
     "ms",
     "resource",
+    "code",
+    "message",
+    "status",
 }
 
 
@@ -87,6 +90,10 @@ def add(rules: list[dict[str, Any]]) -> int:
             raise ValueError(f"kind must be one of {', '.join(KINDS)}")
         if rule["kind"] == "latency" and not isinstance(rule.get("ms"), int | float):
             raise ValueError("latency needs ms")
+        if rule["kind"] == "error":
+            if not rule.get("code"):
+                raise ValueError("error needs code (and may have message and status)")
+            rule = {"message": "Made to fail.", **rule}
         made.append(Fault(rule, dice=random.Random(rule.get("seed"))))
     with _lock:
         _faults.extend(made)

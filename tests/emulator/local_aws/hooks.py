@@ -3,6 +3,7 @@
     @before("ec2", "DeleteSubnet")       fn(req): may raise AwsError; runs after validation, before moto
     @instead("rds", "DescribeX")         fn(req) -> dict in the words of botocore's output shape, in place of moto
     @after("rds", "CreateDBInstance")    fn(req, result): effects only, after a successful answer
+    @guard("s3", "PutBucketPolicy")      fn(req): a context manager around the call, outside of the lock
 
 Hooks run under `lock`, which guards all of moto's state: they must not block. What takes
 time (starting a process, say) belongs in a thread or in `clock.later`.
@@ -13,6 +14,7 @@ from __future__ import annotations
 import threading
 from collections import defaultdict
 from collections.abc import Callable
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -104,6 +106,26 @@ def instead(service: str, *actions: str) -> Callable[[Instead], Instead]:
         return fn
 
     return register
+
+
+Guard = Callable[[Request], AbstractContextManager[None]]
+
+_guards: dict[tuple[str, str], list[Guard]] = defaultdict(list)
+
+
+def guard(service: str, *actions: str) -> Callable[[Guard], Guard]:
+    """A context manager around the whole call, outside of the lock: entering it may raise AwsError."""
+
+    def register(fn: Guard) -> Guard:
+        for action in actions:
+            _guards[service, action].append(fn)
+        return fn
+
+    return register
+
+
+def guards(service: str, action: str) -> list[Guard]:
+    return _guards.get((service, action), [])
 
 
 def befores(service: str, action: str) -> list[Before]:
