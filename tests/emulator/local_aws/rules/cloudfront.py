@@ -6,7 +6,7 @@ from typing import Any
 
 from moto.backends import get_backend
 
-from ..hooks import AwsError, Request, before
+from ..hooks import AwsError, Request, after, before
 from . import state
 
 #: AWS's own policies; anything else must have been made here, which moto cannot do.
@@ -174,6 +174,17 @@ def _covers(name: str, alias: str) -> bool:
     return alias == name
 
 
+@after("cloudfront", "CreateDistribution", "CreateDistributionWithTags", "UpdateDistribution")
+def controls_in_use(request: Request, result: dict[str, Any] | None) -> None:
+    """Note which access controls a distribution uses."""
+    made = (result or {}).get("Distribution", {})
+    found = state.backend("cloudfront", request).distributions.get(made.get("Id"))
+    origins = (_config(request).get("Origins") or {}).get("Items") or []
+    if found is not None:
+        # Distribution's own __getattr__ is for its configuration; keep out of its way.
+        found.__dict__["_controls"] = {o.get("OriginAccessControlId") for o in origins}
+
+
 @before("cloudfront", "CreateOriginAccessControl")
 def control_name(request: Request) -> None:
     name = request.params["OriginAccessControlConfig"]["Name"]
@@ -195,8 +206,7 @@ def control_in_use(request: Request) -> None:
             "NoSuchOriginAccessControl", "The origin access control does not exist.", 404
         )
     for other in backend.distributions.values():
-        origins = other.distribution_config.Origins.get("Items") or []
-        if any(control in str(vars(origin)) for origin in origins):
+        if control in other.__dict__.get("_controls", ()):
             raise AwsError(
                 "OriginAccessControlInUse",
                 "Cannot delete the origin access control because it's in use by one or more distributions.",
