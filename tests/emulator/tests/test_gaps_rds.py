@@ -155,7 +155,7 @@ def test_a_replica_needs_an_available_source_with_backups(slow):
             Tags=[{"Key": "role", "Value": "replica"}],
         )["DBInstance"]
 
-    with refused("InvalidDBInstanceState", "not in available state"):
+    with refused("InvalidDBInstanceState", "available state"):
         replicate()
     source = db.available()
     replica = replicate()

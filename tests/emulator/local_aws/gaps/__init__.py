@@ -19,8 +19,12 @@ Accessors:
     elbv2_targets.target_groups(region, account), elbv2_targets.registered(target_group)
     rds.database(region, id, account), rds.databases(region, account)
     rds.address_of(database), rds.source_of(replica), rds.replicas_of(database)
-    rds.parameters_in_force(database)         user-set parameters of its parameter group
-    elasticache.members(group)                [Member(id, role, status, zone)] in order
-    elasticache.groups(region, account), elasticache.primary(group)
-    elasticache.parameters_in_force(group)
+    rds.sync_interfaces(database)
+    rds_parameters.parameters_in_force(database)   what the user set in its parameter group
+    elasticache.members(group)                [Member(id, zone, status)] in order
+    elasticache.groups(region, account), elasticache.primary(group), elasticache.address_of(group, role)
+    elasticache_changes.fail_over(group)      makes a replica the primary, as a failure would
+    elasticache_groups.parameters_in_force(group)
+A group's AUTH token is `group._auth_token`; a database's password comes with its event and is
+`database._master_user_password`.
 """

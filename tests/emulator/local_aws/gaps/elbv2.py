@@ -2,11 +2,10 @@
 
 from typing import Any
 
-from moto.ec2.models.elastic_network_interfaces import NetworkInterface
 from moto.elbv2.exceptions import LoadBalancerNotFoundError
 from moto.elbv2.models import ELBv2Backend, FakeLoadBalancer
 
-from . import events, providers
+from . import events, held_interfaces, providers
 from .lifecycle import fault, phases_of, run_later
 from .patching import prop, wrap
 
@@ -63,44 +62,6 @@ def load_balancer_by_arn(region: str, arn: str, account: str) -> FakeLoadBalance
     return elbv2_backends[account][region].load_balancers.get(arn)
 
 
-class ServiceAttachment:
-    """An interface held by a service, not by an instance."""
-
-    def __init__(self, eni: NetworkInterface, owner: str) -> None:
-        self.attachment_id = f"ela-attach-{eni.id[4:]}"
-        self.delete_on_termination = False
-        self.device_index = 1
-        self.instance_owner_id = owner
-        self.status = "attached"
-
-
-_moto_attachment = NetworkInterface.attachment
-
-
-def _attachment(self: NetworkInterface) -> Any:
-    owner = getattr(self, "held_by", None)
-    if owner:
-        return ServiceAttachment(self, owner)
-    return _moto_attachment.fget(self) if self.instance is not None else None
-
-
-NetworkInterface.attachment = property(_attachment)
-
-
-@wrap(NetworkInterface, "get_filter_value")
-def _filter(original: Any, self: NetworkInterface, name: str, method: Any = None) -> Any:
-    if name == "attachment.instance-owner-id":
-        attachment = self.attachment
-        return attachment.instance_owner_id if attachment else ""
-    if name in ("requester-id", "status", "interface-type", "owner-id"):
-        return str(getattr(self, name.replace("-", "_")))
-    if name == "requester-managed":
-        return self.requester_managed
-    if name == "association.allocation-id":
-        return self.association.get("allocationId") or ""
-    return original(self, name, method)
-
-
 @wrap(ELBv2Backend, "create_load_balancer")
 def _create(original: Any, self: ELBv2Backend, **kwargs: Any) -> FakeLoadBalancer:
     kwargs["scheme"] = kwargs.get("scheme") or "internet-facing"
@@ -145,37 +106,13 @@ def _active(backend: ELBv2Backend, load_balancer: FakeLoadBalancer) -> None:
 
 def sync_interfaces(backend: ELBv2Backend, load_balancer: FakeLoadBalancer) -> None:
     """One interface in each of the load balancer's subnets, with its groups."""
-    ec2 = backend.ec2_backend
-    held = {eni.subnet.id: eni for eni in interfaces(backend, load_balancer)}
-    for subnet in load_balancer.subnets:
-        if subnet.id not in held:
-            eni = ec2.create_network_interface(
-                subnet,
-                subnet.get_available_subnet_ip(instance=None),
-                group_ids=load_balancer.security_groups,
-                description=interface_description(load_balancer),
-            )
-            eni.held_by = eni.requester_id = "amazon-elb"
-            eni.requester_managed = True
-            eni.status = "in-use"
-            held[subnet.id] = eni
-    wanted = {subnet.id for subnet in load_balancer.subnets}
-    for subnet_id, eni in held.items():
-        if subnet_id not in wanted:
-            eni.delete()
-        else:
-            groups = [ec2.get_security_group_from_id(g) for g in load_balancer.security_groups]
-            eni._group_set = [group for group in groups if group]
-
-
-def interfaces(backend: ELBv2Backend, load_balancer: FakeLoadBalancer) -> list[NetworkInterface]:
-    """The load balancer's interfaces that still exist."""
-    description = interface_description(load_balancer)
-    return [
-        eni
-        for eni in backend.ec2_backend.enis.values()
-        if getattr(eni, "held_by", None) == "amazon-elb" and eni.description == description
-    ]
+    held_interfaces.sync(
+        backend.ec2_backend,
+        owner="amazon-elb",
+        description=interface_description(load_balancer),
+        subnets=load_balancer.subnets,
+        group_ids=load_balancer.security_groups or [],
+    )
 
 
 @wrap(ELBv2Backend, "delete_load_balancer")
@@ -195,8 +132,8 @@ def _delete(original: Any, self: ELBv2Backend, arn: str) -> None:
 
 
 def _drop_interfaces(backend: ELBv2Backend, load_balancer: FakeLoadBalancer) -> None:
-    for eni in interfaces(backend, load_balancer):
-        eni.delete()
+    description = interface_description(load_balancer)
+    held_interfaces.drop(backend.ec2_backend, "amazon-elb", description)
 
 
 @wrap(ELBv2Backend, "describe_load_balancers")

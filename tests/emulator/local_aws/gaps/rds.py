@@ -10,7 +10,7 @@ from moto.logs.models import logs_backends
 from moto.rds.exceptions import DBInstanceAlreadyExists, DBInstanceNotFoundError
 from moto.rds.models import DBInstance, DBSnapshot, RDSBackend, rds_backends
 
-from . import events, providers
+from . import events, held_interfaces, providers
 from .lifecycle import Phases, fault, phases_of, run_later
 from .patching import prop, wrap
 from .rds_catalog import check_offer
@@ -137,7 +137,24 @@ def _create(original: Any, self: RDSBackend, db_kwargs: Any) -> DBInstance:
     return db
 
 
+def sync_interfaces(db: DBInstance) -> None:
+    """An interface in the zone of the instance and of its standby."""
+    group = getattr(db, "db_subnet_group", None)
+    if group is None:
+        return
+    zones = {db.availability_zone, db.secondary_availability_zone}
+    held_interfaces.sync(
+        ec2_backends[db.account_id][db.region],
+        owner="amazon-rds",
+        description="RDSNetworkInterface",
+        subnets=[subnet for subnet in group._subnets if subnet.availability_zone in zones],
+        group_ids=db.vpc_security_group_ids,
+        holder=db.dbi_resource_id,
+    )
+
+
 def _begin(backend: RDSBackend, db: DBInstance, seconds: float) -> None:
+    sync_interfaces(db)
     phases = phases_of(db)
     phases.begin("creating", seconds)
     db._never_available = True
@@ -275,6 +292,8 @@ def _gone(original: Any, backend: RDSBackend, db: DBInstance, backups: Any) -> N
         replica.is_replica = False
         replica.source_db_instance_identifier = None
     original(backend, db.db_instance_identifier, None, True, backups)
+    ec2 = ec2_backends[db.account_id][db.region]
+    held_interfaces.drop(ec2, "amazon-rds", "RDSNetworkInterface", db.dbi_resource_id)
     events.emit("database-deleted", region=db.region, database=db)
 
 

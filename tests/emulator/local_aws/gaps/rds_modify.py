@@ -9,7 +9,7 @@ from moto.rds.responses import RDSResponse
 from . import events
 from .lifecycle import fault, phases_of, run_later
 from .patching import wrap
-from .rds import _other_zone, _take_network, available
+from .rds import _other_zone, _take_network, available, sync_interfaces
 from .rds_catalog import check_offer
 
 # What takes time, in AWS seconds, and its name in PendingModifiedValues.
@@ -104,6 +104,8 @@ def _apply_quick(
         original(backend, db.db_instance_identifier, quick)
     if changed_group:
         db._parameters_pending = True
+    if "vpc_security_group_ids" in quick:
+        sync_interfaces(db)
     exports = quick.get("cloudwatch_logs_export_configuration")
     if exports:
         db.enabled_cloudwatch_logs_exports = sorted(set(db.enabled_cloudwatch_logs_exports))
@@ -128,6 +130,7 @@ def _change_over(backend: RDSBackend, db: DBInstance, changes: dict[str, Any]) -
         pending.pop(SLOW[key][1], None)
     if "multi_az" in changes:
         db.secondary_availability_zone = _other_zone(db) if db.multi_az else None
+        sync_interfaces(db)
     if failover:
         swap_zones(db)
     events.emit("database-modified", region=db.region, database=db, changes=dict(changes))
