@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import re
 from typing import Any
 
 from botocore.parsers import create_parser
@@ -16,6 +17,9 @@ from . import render
 from .hooks import Request
 from .render import Answer
 from .request import CBOR
+
+_XML_CODE = re.compile(rb"<Code>([^<]+)</Code>")
+_JSON_CODE = re.compile(rb'"__type"\s*:\s*"([^"]+)"')
 
 _dispatcher = DomainDispatcherApplication(create_backend_app)
 
@@ -45,7 +49,16 @@ def _run(environ: dict[str, Any], body: bytes) -> Answer:
     finally:
         if hasattr(chunks, "close"):
             chunks.close()
-    return Answer(started[0], list(started[1]), data)
+    answer = Answer(started[0], list(started[1]), data)
+    if not answer.ok:
+        answer.code = _code(answer)
+    return answer
+
+
+def _code(answer: Answer) -> str | None:
+    """The error code in an answer of moto's, whatever the protocol."""
+    match = _XML_CODE.search(answer.body) or _JSON_CODE.search(answer.body)
+    return match.group(1).decode().rpartition("#")[2] if match else None
 
 
 def _as_json(environ: dict[str, Any], request: Request) -> bytes:
