@@ -16,7 +16,7 @@ from http.client import responses
 from types import ModuleType
 from typing import Any
 
-from . import calls, control, faults, hooks, moto_app, render, tokens, validate
+from . import calls, control, faults, hooks, moto_app, render, speed, tokens, validate
 from . import request as requests
 from .hooks import AwsError, Request
 from .render import Answer
@@ -42,6 +42,7 @@ class LocalAws:
             for module in pkgutil.iter_modules(package.__path__):
                 importlib.import_module(f"{package.__name__}.{module.name}")
             self.parts.append(package)
+        speed.apply()
         for part in self.parts:
             if hasattr(part, "start"):
                 part.start(self.args)

@@ -15,10 +15,16 @@ from conftest import EMULATOR, running
 from network import unique
 
 
+@pytest.fixture(scope="module")
+def own():
+    with running("--control-plane-only", "--no-waits") as server:
+        yield server
+
+
 @pytest.fixture
-def server():
-    with running("--control-plane-only", "--no-waits") as own:
-        yield own
+def server(own):
+    yield own
+    own.control("DELETE", "faults")
 
 
 def code_of(call, **params):
@@ -182,7 +188,8 @@ def test_only_loopback_is_bound():
     assert "not a loopback address" in done.stderr
 
 
-def test_it_ends_cleanly_when_told(server):
-    assert server.stop() == 0
-    with pytest.raises(urllib.error.URLError):
-        server.control("GET", "health")
+def test_it_ends_cleanly_when_told():
+    with running("--control-plane-only", "--no-waits") as server:
+        assert server.stop() == 0
+        with pytest.raises(urllib.error.URLError):
+            server.control("GET", "health")
