@@ -121,7 +121,7 @@ class Balancer:
         # Down until its checks say otherwise: nothing is sent to a target that has proved nothing.
         answer = self.proxy.command(
             f"add server {name} {target.address}:{target.port} {options};"
-            f" enable health {name}; set server {name} health down; set server {name} state ready"
+            f" enable health {name}; set server {name} state ready; set server {name} health down"
         )
         if "registered" not in answer:
             raise RuntimeError(f"HAProxy refused target {name}: {answer.strip()}")
@@ -158,7 +158,7 @@ class Balancer:
         key = (pool, server)
         row = self._read_stats().get(key)
         seen = self._seen.get(key)
-        if row is None or seen is None:
+        if row is None or seen is None or row.get("check_status", "") in ("", "INI"):
             return "initial", "Elb.RegistrationInProgress", "Target registration is in progress"
         status = row["status"]
         if status.startswith("UP") or status == "no check":

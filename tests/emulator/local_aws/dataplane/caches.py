@@ -6,9 +6,10 @@ import time
 from collections.abc import Iterable
 from typing import Any
 
-from local_aws import clock
+from local_aws import clock, hooks
 from local_aws.gaps import events, providers
-from local_aws.hooks import Request, after, before
+from local_aws.gaps.elasticache_groups import parameters_in_force
+from local_aws.hooks import Request, after
 
 from . import context
 from .haproxy import GLOBAL, Proxy
@@ -23,8 +24,24 @@ FAILOVER_SECONDS = 15
 REPLACE_SECONDS = 60
 
 _groups: dict[tuple[str, str], Group] = {}
-#: AUTH tokens of groups about to be made: moto keeps none of them.
-_tokens: dict[tuple[str, str], str] = {}
+#: Parameters of a cache parameter group that every Redis understands at any time.
+PARAMETERS = frozenset(
+    {
+        "maxmemory-policy",
+        "maxmemory-samples",
+        "timeout",
+        "tcp-keepalive",
+        "notify-keyspace-events",
+        "slowlog-log-slower-than",
+        "slowlog-max-len",
+        "lazyfree-lazy-eviction",
+        "lazyfree-lazy-expire",
+        "lazyfree-lazy-server-del",
+        "hash-max-listpack-entries",
+        "zset-max-listpack-entries",
+        "activerehashing",
+    }
+)
 
 
 class Group:
@@ -73,6 +90,7 @@ class Group:
             port=self.port,
             security=self.security,
             certificate=context.current().authority.issue(directory, names),
+            settings=_settings(self.moto),
             on_death=lambda process: self._died(member, process),
         )
 
@@ -159,11 +177,8 @@ class Group:
 
     def _tell_roles(self) -> None:
         """A failover that nobody asked for shows in DescribeReplicationGroups too."""
-        from local_aws.gaps import elasticache
-
-        tell = getattr(elasticache, "set_primary", None)
-        if tell is not None:
-            tell(self.moto, self.primary)
+        with hooks.lock:
+            self.moto._primary = self.primary
 
     def _point_reader(self) -> None:
         """The reader endpoint: the replicas in turn; the primary where there are none."""
@@ -182,6 +197,13 @@ class Group:
             "    balance roundrobin\n"
         )
         self.reader.apply(config + "\n".join(rows) + "\n")
+
+    def configure(self, settings: dict[str, str]) -> None:
+        """Parameters that changed, on every node."""
+        for node in self.nodes.values():
+            node.settings = settings
+            if node.running and not self.gone:
+                node.configure()
 
     def set_token(self, token: str | None, keep_old: bool) -> None:
         if self.gone:
@@ -216,14 +238,6 @@ def ready(region: str, name: str) -> bool:
     return group is not None and group.ready
 
 
-@before("elasticache", "CreateReplicationGroup")
-def _note_token(req: Request) -> None:
-    key = (req.region, req.params["ReplicationGroupId"].lower())
-    _tokens.pop(key, None)
-    if req.params.get("AuthToken"):
-        _tokens[key] = req.params["AuthToken"]
-
-
 @after("elasticache", "ModifyReplicationGroup")
 def _change_token(req: Request, result: dict[str, Any] | None) -> None:
     group = find(req.region, req.params["ReplicationGroupId"].lower())
@@ -235,8 +249,7 @@ def _change_token(req: Request, result: dict[str, Any] | None) -> None:
 
 
 def _creating(region: str, group: Any) -> None:
-    token = _tokens.pop((region, group.replication_group_id), None)
-    made = Group(region, group, token)
+    made = Group(region, group, getattr(group, "_auth_token", None))
     _groups[region, made.name] = made
     hold(group, "creating", lambda: made.ready or made.gone)
     made.lane.put(made.create)
@@ -246,6 +259,18 @@ def _members(region: str, group: Any, added: Iterable[str], removed: Iterable[st
     if held := find(region, group.replication_group_id):
         more, fewer = list(added), list(removed)
         held.lane.put(lambda: held.change_members(more, fewer))
+
+
+def _settings(group: Any) -> dict[str, str]:
+    """What its parameter group sets, as far as Redis itself knows it."""
+    held = parameters_in_force(group)
+    return {name: str(value) for name, value in held.items() if name in PARAMETERS}
+
+
+def _modified(region: str, group: Any) -> None:
+    if held := find(region, group.replication_group_id):
+        settings = _settings(group)
+        held.lane.put(lambda: held.configure(settings))
 
 
 def _failover(region: str, group: Any, old: str, new: str) -> None:
@@ -265,11 +290,11 @@ def _address(region: str, group: Any, role: str) -> str:
 
 def open_caches() -> None:
     _groups.clear()
-    _tokens.clear()
     providers.provide("cache-address", _address)
 
 
 events.on("cache-creating", _creating)
 events.on("cache-members", _members)
 events.on("cache-failover", _failover)
+events.on("cache-modified", _modified)
 events.on("cache-deleting", _deleting)

@@ -9,6 +9,8 @@ import traceback
 from collections.abc import Callable
 from typing import Any
 
+from . import processes
+
 
 class Lane:
     """Runs jobs one after the other on a daemon thread."""
@@ -37,5 +39,7 @@ class Lane:
             try:
                 job()
             except Exception:
+                if processes.closing():
+                    return
                 print(f"local AWS: {self._name}:", file=sys.stderr)
                 traceback.print_exc(file=sys.stderr)

@@ -16,7 +16,7 @@ _CREDENTIAL_HOURS = 6
 def of_instance(instance: Any) -> dict[str, Any]:
     """The tree under /latest."""
     with hooks.lock:
-        zone = instance.placement
+        zone = _zone(instance)
         profile = _profile(instance)
         role = next(iter(profile.roles), None) if profile else None
         values = {
@@ -44,6 +44,10 @@ def of_instance(instance: Any) -> dict[str, Any]:
 def user_data(instance: Any) -> bytes:
     """The launch template's own user data, decoded."""
     return base64.b64decode(str(instance.user_data)) if instance.user_data else b""
+
+
+def _zone(instance: Any) -> str:
+    return str(instance.nics[0].subnet.availability_zone)
 
 
 def _profile(instance: Any) -> Any:
@@ -94,7 +98,7 @@ def _document(instance: Any) -> str:
         {
             "accountId": instance.owner_id,
             "architecture": instance.architecture,
-            "availabilityZone": instance.placement,
+            "availabilityZone": _zone(instance),
             "imageId": instance.image_id,
             "instanceId": instance.id,
             "instanceType": instance.instance_type,

@@ -183,6 +183,11 @@ def forget(process: Process) -> None:
             _write_register()
 
 
+def closing() -> bool:
+    """Whether everything is ending, and failures mean nothing any more."""
+    return _closed
+
+
 def all_live() -> list[Process]:
     with _lock:
         return list(_live)

@@ -43,7 +43,7 @@ class Node:
     security: Security
     certificate: tuple[Path, Path]
     max_memory: str = "64mb"
-    policy: str = "volatile-lru"
+    settings: dict[str, str] = field(default_factory=dict)
     on_death: Callable[[Process], None] | None = None
     process: Process | None = None
 
@@ -93,7 +93,8 @@ class Node:
             "protected-mode no",
             "dir .",
             f"maxmemory {self.max_memory}",
-            f"maxmemory-policy {self.policy}",
+            "maxmemory-policy volatile-lru",
+            *(f'{name} "{value}"' for name, value in self.settings.items()),
             "repl-diskless-sync yes",
             "repl-diskless-sync-delay 0",
             "repl-timeout 10",
@@ -161,6 +162,12 @@ class Node:
         """Listen on the primary endpoint's address too, or no longer."""
         with self.admin() as admin:
             admin.config_set("bind", f"{self.address} {address or ''}".rstrip())
+
+    def configure(self) -> None:
+        """Put its settings into force without a restart."""
+        with self.admin() as admin:
+            for name, value in self.settings.items():
+                admin.config_set(name, value)
 
     def follow(self, source: Node) -> None:
         with self.admin() as admin:
