@@ -353,7 +353,7 @@ def test_nothing_outlives_the_emulator(tmp_path: Any) -> None:
                 MinCount=1,
                 MaxCount=1,
                 InstanceType="t3.micro",
-                UserData=base64.b64encode(script.encode()).decode(),
+                UserData=script,
             )
             row = until("it boots", lambda: dataplane.processes(server, "instance"))[0]
             inside = until("user data runs", lambda: sleepers(row["pid"]))
