@@ -5,4 +5,5 @@ pub mod blueprint;
 pub mod cli;
 pub mod engine;
 pub mod kinds;
+pub mod release;
 pub mod ui;

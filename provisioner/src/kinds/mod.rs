@@ -38,6 +38,15 @@ registry! {
     // edge
 
     // compute
+    release: Release,
+    iam_role: IamRole,
+    instance_profile: InstanceProfile,
+    launch_template: LaunchTemplate,
+    load_balancer: LoadBalancer,
+    target_group: TargetGroup,
+    listener: Listener,
+    auto_scaling_group: AutoScalingGroup,
+    scaling_policy: ScalingPolicy,
 
 }
 

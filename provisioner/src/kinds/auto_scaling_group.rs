@@ -1,0 +1,360 @@
+//! The Auto Scaling group of the servers.
+
+use std::time::Duration;
+
+use aws_sdk_autoscaling::types as asg;
+use aws_sdk_ec2::types::Filter;
+use serde::{Deserialize, Serialize};
+
+use super::{Attrs, Change, Created, Cx, Error, Field, Impact, Kind, Live, Phase, Place, Progress, Ref, Result, State};
+use super::{Want, attrs, launch_template, target_group};
+use crate::aws::error::CallError;
+use crate::aws::stack::{NameRule, Stack, TAG_HOME, TAG_NODE, TAG_STACK};
+use crate::blueprint::{Blueprint, Tier};
+
+/// Its address.
+pub const ADDRESS: &str = "servers";
+
+/// An Auto Scaling group over the servers' subnets.
+pub struct AutoScalingGroup;
+
+/// What it can be told to be. The desired capacity is the scaling policy's to decide.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct Spec {
+    /// Name, unique in account and region.
+    pub name: String,
+    /// Fewest instances.
+    pub min: i32,
+    /// Most instances.
+    pub max: i32,
+    /// Where instances are launched.
+    pub subnets: Vec<Ref>,
+    /// The launch template's id.
+    pub launch_template: Ref,
+    /// The numbered version that instances are launched from.
+    pub version: Ref,
+    /// The target group's ARN.
+    pub target_group: Ref,
+    /// Seconds after launch in which a failed health check does not count.
+    pub grace_period: i32,
+}
+
+/// How a live one can be changed.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub enum Op {
+    /// `UpdateAutoScalingGroup`.
+    Update,
+    /// `DetachLoadBalancerTargetGroups`, `AttachLoadBalancerTargetGroups`.
+    TargetGroup,
+    /// `StartInstanceRefresh` to the numbered version.
+    Refresh,
+}
+
+impl Kind for AutoScalingGroup {
+    type Spec = Spec;
+    type Op = Op;
+    const NAME: &'static str = "auto_scaling_group";
+    const FIELDS: &'static [Field<Op>] = &[
+        Field::replace("name"),
+        Field::update("min", Op::Update, Impact::None),
+        Field::update("max", Op::Update, Impact::None),
+        Field::update("subnets", Op::Update, Impact::Rolling),
+        Field::update("grace_period", Op::Update, Impact::None),
+        Field::update("target_group", Op::TargetGroup, Impact::InPlace),
+        Field::update("launch_template", Op::Refresh, Impact::Rolling),
+        Field::update("version", Op::Refresh, Impact::Rolling),
+    ];
+    const AFTER: &'static [&'static str] =
+        &["launch_template", "listener", "nat_gateway", "route_table", "subnet", "target_group", "vpc_endpoint"];
+
+    fn desired(&self, blueprint: &Blueprint, place: &Place) -> Vec<Want<Spec>> {
+        let (Some(servers), Some(network)) = (&blueprint.servers, &blueprint.network) else { return Vec::new() };
+        let tier = network.server_tier().as_str();
+        let spec = Spec {
+            name: name(&place.stack),
+            min: i32::from(servers.min),
+            max: i32::from(servers.max),
+            subnets: (1..=place.zones.len()).map(|n| Ref::to(format!("subnet/{tier}-{n}"), "id")).collect(),
+            launch_template: Ref::to(launch_template::ADDRESS, "id"),
+            version: Ref::to(launch_template::ADDRESS, "version"),
+            target_group: Ref::to(target_group::ADDRESS, "arn"),
+            grace_period: 120,
+        };
+        // Instances are healthy only once a listener uses the target group, and boot only where there is a way to S3.
+        let mut want = Want::new(ADDRESS, spec).after("listener/http");
+        for n in 1..=network.nat_gateways(place.zones.len()) {
+            want = want.after(format!("nat-gateway/{n}"));
+        }
+        for n in 1..=place.zones.len() {
+            want = want.after(match network.server_tier() {
+                Tier::Public => "route-table/public".to_owned(),
+                tier => format!("route-table/{}-{n}", tier.as_str()),
+            });
+        }
+        vec![want.after("vpc-endpoint/s3")]
+    }
+
+    fn expected(&self, phase: Phase, _spec: &Spec) -> Duration {
+        Duration::from_secs(match phase {
+            Phase::Create => 60,
+            Phase::Update => 240,
+            Phase::Delete => 60,
+        })
+    }
+
+    async fn list(&self, cx: &Cx) -> Result<Vec<Live<Spec>>> {
+        let Some(group) = find(cx, &name(&cx.stack)).await? else { return Ok(Vec::new()) };
+        let tags: Vec<(&str, &str)> =
+            group.tags().iter().map(|t| (t.key().unwrap_or_default(), t.value().unwrap_or_default())).collect();
+        let Some(address) = cx.stack.node_of(tags) else { return Ok(Vec::new()) };
+        let id = group.auto_scaling_group_name().unwrap_or_default().to_owned();
+        let template = group.launch_template();
+        let state = match group.status() {
+            Some(_) => State::Deleting,
+            None if in_service(&group) < usize::try_from(group.min_size().unwrap_or_default()).unwrap_or(0) => {
+                State::Pending("instances are on their way".into())
+            }
+            None => State::Ready,
+        };
+        Ok(vec![Live {
+            address,
+            attrs: attrs([("name", &id), ("arn", group.auto_scaling_group_arn().unwrap_or_default())]),
+            spec: Spec {
+                name: id.clone(),
+                min: group.min_size().unwrap_or_default(),
+                max: group.max_size().unwrap_or_default(),
+                subnets: group.vpc_zone_identifier().unwrap_or_default().split(',').map(Ref::from).collect(),
+                launch_template: template.and_then(|t| t.launch_template_id()).unwrap_or_default().into(),
+                version: template.and_then(|t| t.version()).unwrap_or_default().into(),
+                target_group: group.target_group_arns().first().map_or("", String::as_str).into(),
+                grace_period: group.health_check_grace_period().unwrap_or_default(),
+            },
+            id,
+            state,
+        }])
+    }
+
+    async fn create(&self, cx: &Cx, want: &Want<Spec>) -> Result<Created> {
+        let spec = &want.spec;
+        prove_launch(cx, spec).await?;
+        let tags = cx.tags(&want.address);
+        let tag = |(key, value): (&str, &str)| {
+            asg::Tag::builder()
+                .resource_type("auto-scaling-group")
+                .resource_id(&spec.name)
+                .key(key)
+                .value(value)
+                .propagate_at_launch(false)
+                .build()
+        };
+        cx.aws
+            .autoscaling
+            .create_auto_scaling_group()
+            .auto_scaling_group_name(&spec.name)
+            .min_size(spec.min)
+            .max_size(spec.max)
+            .vpc_zone_identifier(joined(&spec.subnets))
+            .launch_template(template(spec))
+            .target_group_arns(spec.target_group.get())
+            .health_check_type("ELB")
+            .health_check_grace_period(spec.grace_period)
+            .set_tags(Some(tags.pairs().map(tag).collect()))
+            .send()
+            .await?;
+        Ok(Created { id: spec.name.clone(), attrs: attrs([("name", &spec.name)]) })
+    }
+
+    /// Usable when at least `min` instances answer the load balancer's health check and no refresh is under way.
+    async fn ready(&self, cx: &Cx, _address: &str, id: &str) -> Result<Progress> {
+        let Some(group) = find(cx, id).await? else { return Ok(Progress::Pending("creating".into())) };
+        if let Some(pending) = refreshing(cx, id).await? {
+            return Ok(Progress::Pending(pending));
+        }
+        let min = usize::try_from(group.min_size().unwrap_or_default()).unwrap_or(0);
+        let healthy = match group.target_group_arns().first() {
+            Some(arn) => healthy_targets(cx, arn).await?,
+            None => in_service(&group),
+        };
+        if healthy >= min {
+            let arn = group.auto_scaling_group_arn().unwrap_or_default();
+            return Ok(Progress::Ready(attrs([("name", id), ("arn", arn)])));
+        }
+        let mut state = format!("{healthy} of {min} instances healthy, {} in service", in_service(&group));
+        if let Some(trouble) = last_failure(cx, id).await? {
+            state.push_str(&format!("; last launch failed: {trouble}"));
+        }
+        Ok(Progress::Pending(state))
+    }
+
+    async fn update(&self, cx: &Cx, op: Op, change: &Change<'_, Spec>) -> Result<()> {
+        match op {
+            Op::Update => {
+                cx.aws
+                    .autoscaling
+                    .update_auto_scaling_group()
+                    .auto_scaling_group_name(&change.live.id)
+                    .min_size(change.want.min)
+                    .max_size(change.want.max)
+                    .vpc_zone_identifier(joined(&change.want.subnets))
+                    .health_check_grace_period(change.want.grace_period)
+                    .send()
+                    .await?;
+                Ok(())
+            }
+            Op::TargetGroup => move_to_group(cx, change).await,
+            Op::Refresh => refresh(cx, change).await,
+        }
+    }
+
+    async fn delete(&self, cx: &Cx, live: &Live<Spec>) -> Result<()> {
+        let request = cx.aws.autoscaling.delete_auto_scaling_group().auto_scaling_group_name(&live.id);
+        match request.force_delete(true).send().await.map_err(CallError::from) {
+            Err(error) if !is_absent(&error) => Err(error.into()),
+            _ => Ok(()),
+        }
+    }
+
+    async fn gone(&self, cx: &Cx, live: &Live<Spec>) -> Result<Progress> {
+        if find(cx, &live.id).await?.is_some() {
+            return Ok(Progress::Pending("deleting".into()));
+        }
+        // The instances hold on to subnets and security groups until they are terminated.
+        let alive = Filter::builder()
+            .name("instance-state-name")
+            .set_values(Some(["pending", "running", "shutting-down", "stopping"].map(String::from).into()))
+            .build();
+        let request = cx.aws.ec2.describe_instances().set_filters(Some(cx.ec2_filters())).filters(alive);
+        let count: usize = request.send().await?.reservations().iter().map(|r| r.instances().len()).sum();
+        Ok(match count {
+            0 => Progress::Ready(Attrs::new()),
+            n => Progress::Pending(format!("{n} instances shutting down")),
+        })
+    }
+}
+
+pub(super) fn name(stack: &Stack) -> String {
+    stack.name_for(ADDRESS, NameRule::max(255))
+}
+
+/// The stack's group, by name, with its tags proving that it is the stack's.
+pub(super) async fn find(cx: &Cx, name: &str) -> Result<Option<asg::AutoScalingGroup>> {
+    let answer = cx.aws.autoscaling.describe_auto_scaling_groups().auto_scaling_group_names(name).send().await?;
+    let group = answer.auto_scaling_groups.and_then(|all| all.into_iter().next());
+    Ok(group.filter(|group| {
+        let has = |key: &str, value: &str| group.tags().iter().any(|t| t.key() == Some(key) && t.value() == Some(value));
+        has(TAG_STACK, &cx.stack.name) && has(TAG_HOME, &cx.stack.home) && group.tags().iter().any(|t| t.key() == Some(TAG_NODE))
+    }))
+}
+
+fn joined(subnets: &[Ref]) -> String {
+    subnets.iter().map(Ref::get).collect::<Vec<_>>().join(",")
+}
+
+fn template(spec: &Spec) -> asg::LaunchTemplateSpecification {
+    asg::LaunchTemplateSpecification::builder()
+        .launch_template_id(spec.launch_template.get())
+        .version(spec.version.get())
+        .build()
+}
+
+/// Only a dry run proves that EC2 sees a new instance profile; it also shows a bad type or subnet at once.
+async fn prove_launch(cx: &Cx, spec: &Spec) -> Result<()> {
+    let template = aws_sdk_ec2::types::LaunchTemplateSpecification::builder()
+        .launch_template_id(spec.launch_template.get())
+        .version(spec.version.get())
+        .build();
+    let request = cx.aws.ec2.run_instances().launch_template(template).min_count(1).max_count(1).dry_run(true);
+    match request.set_subnet_id(spec.subnets.first().map(|s| s.get().to_owned())).send().await.map_err(CallError::from) {
+        Ok(_) => Ok(()),
+        Err(error) if error.is(&["DryRunOperation"]) => Ok(()),
+        Err(error) => Err(error.into()),
+    }
+}
+
+fn in_service(group: &asg::AutoScalingGroup) -> usize {
+    group.instances().iter().filter(|i| i.lifecycle_state() == Some(&asg::LifecycleState::InService)).count()
+}
+
+async fn healthy_targets(cx: &Cx, group_arn: &str) -> Result<usize> {
+    use aws_sdk_elasticloadbalancingv2::types::TargetHealthStateEnum::Healthy;
+    let answer = cx.aws.elbv2.describe_target_health().target_group_arn(group_arn).send().await?;
+    let healthy = |d: &&aws_sdk_elasticloadbalancingv2::types::TargetHealthDescription| {
+        d.target_health().and_then(|h| h.state()) == Some(&Healthy)
+    };
+    Ok(answer.target_health_descriptions().iter().filter(healthy).count())
+}
+
+/// The reason of the newest activity, where that failed.
+async fn last_failure(cx: &Cx, name: &str) -> Result<Option<String>> {
+    let request = cx.aws.autoscaling.describe_scaling_activities().auto_scaling_group_name(name).max_records(5);
+    let answer = request.send().await?;
+    let newest = answer.activities().first();
+    Ok(newest
+        .filter(|a| a.status_code() == Some(&asg::ScalingActivityStatusCode::Failed))
+        .map(|a| a.status_message().unwrap_or("no reason given").to_owned()))
+}
+
+/// What an instance refresh under way says; an error where the newest one failed.
+async fn refreshing(cx: &Cx, name: &str) -> Result<Option<String>> {
+    use asg::InstanceRefreshStatus as Status;
+    let request = cx.aws.autoscaling.describe_instance_refreshes().auto_scaling_group_name(name).max_records(1);
+    let answer = request.send().await?;
+    let Some(newest) = answer.instance_refreshes().first() else { return Ok(None) };
+    let reason = newest.status_reason().unwrap_or("no reason given").to_owned();
+    match newest.status() {
+        Some(Status::Successful | Status::Cancelled) | None => Ok(None),
+        Some(Status::Failed | Status::RollbackFailed | Status::RollbackSuccessful) => {
+            Err(Error::Failed { resource: format!("instance refresh of {name}"), reason })
+        }
+        Some(status) => {
+            Ok(Some(format!("refresh {} ({} %)", status.as_str(), newest.percentage_complete().unwrap_or_default())))
+        }
+    }
+}
+
+/// New instances of the numbered version first, then the old ones leave; rolled back by itself where they do not
+/// become healthy.
+async fn refresh(cx: &Cx, change: &Change<'_, Spec>) -> Result<()> {
+    let preferences = asg::RefreshPreferences::builder()
+        .min_healthy_percentage(100)
+        .max_healthy_percentage(200)
+        .skip_matching(true)
+        .auto_rollback(true)
+        .build();
+    let started = cx
+        .aws
+        .autoscaling
+        .start_instance_refresh()
+        .auto_scaling_group_name(&change.live.id)
+        .strategy(asg::RefreshStrategy::Rolling)
+        .desired_configuration(
+            asg::DesiredConfiguration::builder().launch_template(template(change.want)).build(),
+        )
+        .preferences(preferences)
+        .send()
+        .await
+        .map_err(CallError::from);
+    match started {
+        Ok(_) => Ok(()),
+        // An earlier run started one and was killed: `ready` awaits it, and the second look tells whether it was the right one.
+        Err(error) if error.is(&["InstanceRefreshInProgress", "InstanceRefreshInProgressFault"]) => Ok(()),
+        Err(error) => Err(error.into()),
+    }
+}
+
+async fn move_to_group(cx: &Cx, change: &Change<'_, Spec>) -> Result<()> {
+    let (autoscaling, name) = (&cx.aws.autoscaling, &change.live.id);
+    let attach = autoscaling.attach_load_balancer_target_groups().auto_scaling_group_name(name);
+    attach.target_group_arns(change.want.target_group.get()).send().await?;
+    let old = change.live.spec.target_group.get();
+    if !old.is_empty() {
+        let detach = autoscaling.detach_load_balancer_target_groups().auto_scaling_group_name(name);
+        detach.target_group_arns(old).send().await?;
+    }
+    Ok(())
+}
+
+/// Auto Scaling says `ValidationError` for a group that does not exist.
+pub(super) fn is_absent(error: &CallError) -> bool {
+    error.is(&["ValidationError"]) && error.message.as_deref().is_some_and(|m| m.contains("not found"))
+}

@@ -1,0 +1,120 @@
+//! The server binary that the stack runs, in the stack bucket under its hash.
+
+use std::convert::Infallible;
+
+use aws_sdk_s3::primitives::ByteStream;
+use aws_sdk_s3::types::{Delete, ObjectIdentifier};
+use serde::{Deserialize, Serialize};
+
+use super::{Change, Created, Cx, Error, Field, Kind, Live, Phase, Place, Ref, Result, State, Want, attrs, bucket};
+use crate::aws::error::GoneOk;
+use crate::blueprint::Blueprint;
+
+const PREFIX: &str = "releases/";
+
+/// An uploaded server binary, `releases/<sha256>/game-server`.
+pub struct Release;
+
+/// What it can be told to be.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct Spec {
+    /// The stack bucket.
+    pub bucket: Ref,
+    /// SHA-256 of the binary. It belongs to `deploy`: `up` never changes it.
+    pub sha256: String,
+}
+
+impl Kind for Release {
+    type Spec = Spec;
+    type Op = Infallible;
+    const NAME: &'static str = "release";
+    const FIELDS: &'static [Field<Infallible>] = &[Field::ignore("bucket"), Field::ignore("sha256")];
+    const AFTER: &'static [&'static str] = &["bucket"];
+
+    fn desired(&self, blueprint: &Blueprint, place: &Place) -> Vec<Want<Spec>> {
+        if blueprint.servers.is_none() {
+            return Vec::new();
+        }
+        let sha256 = place.artifact.as_ref().map(|artifact| artifact.sha256.clone()).unwrap_or_default();
+        vec![Want::new("release", Spec { bucket: Ref::to(bucket::STACK, "name"), sha256 })]
+    }
+
+    fn expected(&self, phase: Phase, _spec: &Spec) -> std::time::Duration {
+        std::time::Duration::from_secs(if phase == Phase::Create { 10 } else { 2 })
+    }
+
+    async fn list(&self, cx: &Cx) -> Result<Vec<Live<Spec>>> {
+        let name = cx.stack.bucket_name(bucket::STACK);
+        let mut newest: Option<(i64, String)> = None;
+        for (key, at) in keys(cx, &name).await? {
+            let sha256 = key.strip_prefix(PREFIX).and_then(|rest| rest.strip_suffix("/game-server"));
+            if let Some(sha256) = sha256
+                && newest.as_ref().is_none_or(|(newest, _)| *newest < at)
+            {
+                newest = Some((at, sha256.to_owned()));
+            }
+        }
+        let Some((_, sha256)) = newest else { return Ok(Vec::new()) };
+        Ok(vec![Live {
+            address: "release".into(),
+            id: sha256.clone(),
+            attrs: outputs(&sha256),
+            spec: Spec { bucket: name.into(), sha256 },
+            state: State::Ready,
+        }])
+    }
+
+    async fn create(&self, cx: &Cx, want: &Want<Spec>) -> Result<Created> {
+        let Some(artifact) = &cx.artifact else {
+            return Err(Error::Refused {
+                what: "there is no server binary to upload".into(),
+                help: "build it with `make release` or name it in [servers] artifact".into(),
+            });
+        };
+        let body = ByteStream::from_path(&artifact.path).await.map_err(|error| Error::File {
+            path: artifact.path.clone(),
+            source: std::io::Error::other(error),
+        })?;
+        let key = format!("{PREFIX}{}/game-server", artifact.sha256);
+        cx.aws.s3.put_object().bucket(want.spec.bucket.get()).key(key).body(body).send().await?;
+        Ok(Created { id: artifact.sha256.clone(), attrs: outputs(&artifact.sha256) })
+    }
+
+    async fn update(&self, _cx: &Cx, op: Infallible, _change: &Change<'_, Spec>) -> Result<()> {
+        match op {}
+    }
+
+    async fn delete(&self, cx: &Cx, live: &Live<Spec>) -> Result<()> {
+        let keys = keys(cx, live.spec.bucket.get()).await?;
+        let objects = keys
+            .into_iter()
+            .map(|(key, _)| ObjectIdentifier::builder().key(key).build())
+            .collect::<std::result::Result<Vec<_>, _>>()?;
+        if !objects.is_empty() {
+            let delete = Delete::builder().set_objects(Some(objects)).quiet(true).build()?;
+            cx.aws.s3.delete_objects().bucket(live.spec.bucket.get()).delete(delete).send().await.gone_ok()?;
+        }
+        Ok(())
+    }
+}
+
+fn outputs(sha256: &str) -> super::Attrs {
+    attrs([("sha256", sha256), ("key", &format!("{PREFIX}{sha256}/game-server"))])
+}
+
+/// The keys of all releases, with when they were uploaded (epoch seconds).
+async fn keys(cx: &Cx, bucket: &str) -> Result<Vec<(String, i64)>> {
+    let mut keys = Vec::new();
+    let mut token = None;
+    loop {
+        let request = cx.aws.s3.list_objects_v2().bucket(bucket).prefix(PREFIX).set_continuation_token(token);
+        let Some(page) = request.send().await.gone_ok()? else { return Ok(keys) };
+        for object in page.contents() {
+            keys.extend(object.key().map(|key| (key.to_owned(), object.last_modified().map_or(0, |at| at.secs()))));
+        }
+        token = page.next_continuation_token().map(str::to_owned);
+        if token.is_none() {
+            return Ok(keys);
+        }
+    }
+}

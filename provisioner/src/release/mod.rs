@@ -1,0 +1,3 @@
+//! Releases of the server: how an instance boots one.
+
+pub mod user_data;
