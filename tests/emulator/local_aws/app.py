@@ -16,7 +16,7 @@ from http.client import responses
 from types import ModuleType
 from typing import Any
 
-from . import calls, control, faults, hooks, moto_app, render, speed, tokens, validate
+from . import calls, control, faults, hooks, moto_app, render, snapshot, speed, tokens, validate
 from . import request as requests
 from .hooks import AwsError, Request
 from .render import Answer
@@ -37,6 +37,7 @@ class LocalAws:
         names = ["rules", "gaps"]
         if not self.args.control_plane_only:
             names.append("dataplane")
+            snapshot.forbid("processes cannot be snapshotted: use --control-plane-only")
         for name in names:
             package = importlib.import_module(f"{__package__}.{name}")
             for module in pkgutil.iter_modules(package.__path__):

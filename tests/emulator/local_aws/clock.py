@@ -52,6 +52,21 @@ def after_real(seconds: float, fn: Callable[[], None]) -> None:
         _wake.notify()
 
 
+def pending() -> list[tuple[float, Callable[[], None]]]:
+    """What is still to run, and in how many real seconds."""
+    with _wake:
+        return [(at - time.monotonic(), fn) for at, _, fn in _queue]
+
+
+def restore(timers: list[tuple[float, Callable[[], None]]]) -> None:
+    """Replace what is still to run."""
+    with _wake:
+        _queue.clear()
+        _wake.notify()
+    for seconds, fn in timers:
+        after_real(seconds, fn)
+
+
 def _run() -> None:
     while True:
         with _wake:
