@@ -62,6 +62,7 @@ def main(directory: Path) -> int:
     if register.exists():
         rows = json.loads(register.read_text() or "[]")
         held |= {(row["pid"], row["started"]) for row in rows if row["started"] is not None}
+    held = left(held)
     if started(pid) == since:
         os.kill(pid, signal.SIGTERM)
     still = wait(held, POLITE_SECONDS)
