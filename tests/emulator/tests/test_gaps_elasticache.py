@@ -142,7 +142,9 @@ def test_a_failover_makes_a_replica_the_primary(slow):
     slow.elasticache.test_failover(ReplicationGroupId="failover", NodeGroupId="0001")
     assert cache.told()["Status"] == "modifying"
     after = cache.available()
-    assert cache.roles() == dict(zip(cache.ids(1, 2, 3), ["replica", "primary", "replica"]))
+    assert cache.roles() == dict(
+        zip(cache.ids(1, 2, 3), ["replica", "primary", "replica"], strict=True)
+    )
     endpoint = lambda told: told["NodeGroups"][0]["PrimaryEndpoint"]  # noqa: E731
     assert endpoint(after) == endpoint(before)
 

@@ -1,6 +1,5 @@
-"""Making, changing and deleting groups; their refreshes and metrics, as calls."""
+"""Making, changing and deleting groups, as calls."""
 
-import math
 from typing import Any
 
 from moto.autoscaling.models import AutoScalingBackend, FakeAutoScalingGroup
@@ -10,6 +9,7 @@ from moto.core.responses import ActionResult, EmptyResult
 from . import autoscaling as members
 from . import autoscaling_refresh as refreshing
 from .autoscaling_activities import record
+from .autoscaling_health import watch
 from .lifecycle import fault
 from .patching import add, wrap
 
@@ -52,11 +52,15 @@ def _check_sizes(low: int, high: int, desired: int | None) -> None:
     if desired is not None and not low <= desired <= high:
         side = "above max value" if desired > high else "below min value"
         bound = high if desired > high else low
-        message = f"Desired capacity:{desired} must be between the specified min size:{low} and max size:{high}"
-        raise fault("ValidationError", f"{message} ({side}:{bound})")
+        message = (
+            f"Desired capacity:{desired} must be between the specified min size:{low} and "
+            f"max size:{high} ({side}:{bound})"
+        )
+        raise fault("ValidationError", message)
 
 
-def _check_template(response: AutoScalingResponse, spec: dict[str, Any]) -> None:
+def check_template(response: AutoScalingResponse, spec: dict[str, Any]) -> None:
+    """Refuses a launch template that instances could not be launched from."""
     backend = response.autoscaling_backend
     if not spec:
         return
@@ -73,7 +77,10 @@ def _check_template(response: AutoScalingResponse, spec: dict[str, Any]) -> None
             raise fault("ValidationError", message)
     image_id = version.data.get("ImageId")
     if not image_id or image_id not in backend.ec2_backend.amis:
-        message = f"You must use a valid fully-formed launch template. The image id '[{image_id}]' does not exist"
+        message = (
+            "You must use a valid fully-formed launch template. "
+            f"The image id '[{image_id}]' does not exist"
+        )
         raise fault("ValidationError", message)
 
 
@@ -88,7 +95,7 @@ def _create(original: Any, self: AutoScalingResponse) -> ActionResult:
         raise fault("AlreadyExists", message)
     low, high = self._get_int_param("MinSize"), self._get_int_param("MaxSize")
     _check_sizes(low, high, self._get_int_param("DesiredCapacity"))
-    _check_template(self, self._get_param("LaunchTemplate", {}))
+    check_template(self, self._get_param("LaunchTemplate", {}))
     for arn in self._get_param("TargetGroupARNs", []):
         if arn not in self.autoscaling_backend.elbv2_backend.target_groups:
             raise fault("ValidationError", "Provided Target Groups may not be valid.")
@@ -97,6 +104,7 @@ def _create(original: Any, self: AutoScalingResponse) -> ActionResult:
     group.health_check_grace_period = self._get_int_param("HealthCheckGracePeriod", 0)
     _take_extras(self, group)
     members.converge_soon(group)
+    watch(group)
     return result
 
 
@@ -118,7 +126,7 @@ def _update(original: Any, self: AutoScalingResponse) -> ActionResult:
     desired = self._get_int_param("DesiredCapacity")
     _check_sizes(low, high, desired)
     if self._get_param("LaunchTemplate"):
-        _check_template(self, self._get_param("LaunchTemplate"))
+        check_template(self, self._get_param("LaunchTemplate"))
     # moto counts instances where AWS clamps the desired capacity.
     wanted = group.desired_capacity if desired is None else desired
     self.params["DesiredCapacity"] = min(max(wanted or 0, low), high)
@@ -138,7 +146,10 @@ def _set_desired(original: Any, self: AutoScalingResponse) -> ActionResult:
         bound = "max" if desired > group.max_size else "min"
         side = "above" if bound == "max" else "below"
         value = group.max_size if bound == "max" else group.min_size
-        message = f"New SetDesiredCapacity value {desired} is {side} {bound} value {value} for the AutoScalingGroup."
+        message = (
+            f"New SetDesiredCapacity value {desired} is {side} {bound} value {value} "
+            "for the AutoScalingGroup."
+        )
         raise fault("ValidationError", message)
     return original(self)
 
@@ -186,8 +197,9 @@ def forget_group(self: AutoScalingBackend, group: FakeAutoScalingGroup) -> None:
     if self.autoscaling_groups.get(group.name) is group:
         drop_policies(self, group.name)
         self.autoscaling_groups.pop(group.name)
-        for key in [k for k, h in self.lifecycle_hooks.items() if h.auto_scaling_group_name == group.name]:
-            del self.lifecycle_hooks[key]
+        for key, hook in list(self.lifecycle_hooks.items()):
+            if hook.auto_scaling_group_name == group.name:
+                del self.lifecycle_hooks[key]
 
 
 @wrap(AutoScalingResponse, "resume_processes")
@@ -214,7 +226,8 @@ def terminate_instance_in_auto_scaling_group(self: AutoScalingResponse) -> Actio
                 members.retire(group, state, "in response to a user request")
                 members.converge_soon(group)
                 return ActionResult({"Activity": activity})
-    raise fault("ValidationError", f"Instance Id not found - No managed instance found for {instance_id}")
+    message = f"Instance Id not found - No managed instance found for {instance_id}"
+    raise fault("ValidationError", message)
 
 
 @add(AutoScalingResponse)
@@ -231,103 +244,3 @@ def disable_metrics_collection(self: AutoScalingResponse) -> ActionResult:
     unwanted = self._get_param("Metrics", []) or ALL_METRICS
     group.metrics = [metric for metric in group.metrics if metric not in unwanted]
     return EmptyResult()
-
-
-@add(AutoScalingResponse)
-def start_instance_refresh(self: AutoScalingResponse) -> ActionResult:
-    group = group_named(self)
-    if refreshing.running(group):
-        message = "An Instance Refresh is already in progress and blocks the execution of this Instance Refresh."
-        raise fault("InstanceRefreshInProgress", message)
-    preferences = _plain(self._get_param("Preferences", {}))
-    _check_preferences(preferences)
-    configuration = _plain(self._get_param("DesiredConfiguration", {}))
-    version = _desired_version(self, group, configuration)
-    if preferences.get("AutoRollback") and version is None:
-        message = "AutoRollback requires a desired configuration with a numbered launch template version"
-        raise fault("ValidationError", message)
-    current = str(group.launch_template_version)
-    number = version or str(group.ec2_launch_template.get_version(current).number)
-    matching = preferences.get("SkipMatching", False)
-    refresh = refreshing.Refresh(
-        group=group,
-        preferences={"MinHealthyPercentage": 90, "SkipMatching": False, **preferences},
-        desired_configuration=configuration or None,
-        version=version,
-        previous={"version": current},
-        to_replace={
-            state.instance.id
-            for state in members.active(group)
-            if not (matching and (state.launch_template or {}).get("Version") == number)
-        },
-    )
-    refreshing.begin(refresh)
-    return ActionResult({"InstanceRefreshId": refresh.instance_refresh_id})
-
-
-def _plain(value: Any) -> dict[str, Any]:
-    return value.original_dict() if hasattr(value, "original_dict") else dict(value)
-
-
-def _check_preferences(preferences: dict[str, Any]) -> None:
-    low, high = preferences.get("MinHealthyPercentage"), preferences.get("MaxHealthyPercentage")
-    if high is None:
-        return
-    if low is None:
-        raise fault("ValidationError", "You must specify MinHealthyPercentage with MaxHealthyPercentage")
-    if not 100 <= int(high) <= 200 or int(high) - int(low) > 100:
-        message = "MaxHealthyPercentage must be 100 to 200 and at most 100 above MinHealthyPercentage"
-        raise fault("ValidationError", message)
-
-
-def _desired_version(
-    response: AutoScalingResponse, group: FakeAutoScalingGroup, configuration: dict[str, Any]
-) -> str | None:
-    spec = configuration.get("LaunchTemplate")
-    if not spec:
-        return None
-    _check_template(response, spec)
-    version = str(spec.get("Version") or "$Default")
-    if not version.isdigit():
-        message = "The launch template version of a desired configuration must be a number"
-        if response._get_param("Preferences", {}).get("AutoRollback"):
-            raise fault("ValidationError", message)
-        return str(group.ec2_launch_template.get_version(version).number)
-    return version
-
-
-@add(AutoScalingResponse)
-def describe_instance_refreshes(self: AutoScalingResponse) -> ActionResult:
-    wanted = self._get_param("InstanceRefreshIds", [])
-    listed = [
-        refresh.describe()
-        for refresh in refreshing.refreshes(group_named(self))
-        if not wanted or refresh.instance_refresh_id in wanted
-    ]
-    return ActionResult({"InstanceRefreshes": listed})
-
-
-def _running_or_refused(response: AutoScalingResponse) -> refreshing.Refresh:
-    refresh = refreshing.running(group_named(response))
-    if refresh is None:
-        message = "No in progress or pending Instance Refresh found for Auto Scaling group"
-        raise fault("ActiveInstanceRefreshNotFound", message)
-    return refresh
-
-
-@add(AutoScalingResponse)
-def cancel_instance_refresh(self: AutoScalingResponse) -> ActionResult:
-    refresh = _running_or_refused(self)
-    refresh.status = "Cancelling"
-    refreshing.run_after_real(refreshing.clock.due(2), lambda: refreshing.step(refresh.group))
-    return ActionResult({"InstanceRefreshId": refresh.instance_refresh_id})
-
-
-@add(AutoScalingResponse)
-def rollback_instance_refresh(self: AutoScalingResponse) -> ActionResult:
-    refresh = _running_or_refused(self)
-    if refresh.version is None or not math.isfinite(float(refresh.version)):
-        message = "The instance refresh has no desired configuration and cannot be rolled back"
-        raise fault("IrreversibleInstanceRefresh", message)
-    refreshing.begin_rollback(refresh, "The user requested a rollback")
-    return ActionResult({"InstanceRefreshId": refresh.instance_refresh_id})

@@ -10,7 +10,7 @@ from moto.core.responses import ActionResult, EmptyResult
 
 from .autoscaling_groups import group_named
 from .lifecycle import fault
-from .patching import add, prop
+from .patching import add, plain, prop
 
 SIDES = (("AlarmHigh", "GreaterThanThreshold", 3), ("AlarmLow", "LessThanThreshold", 15))
 METRICS = {
@@ -56,7 +56,7 @@ def put_scaling_policy(self: AutoScalingResponse) -> ActionResult:
         min_adjustment_magnitude=params.get("MinAdjustmentMagnitude"),
         scaling_adjustment=self._get_int_param("ScalingAdjustment"),
         cooldown=self._get_int_param("Cooldown"),
-        target_tracking_config=_plain(tracking),
+        target_tracking_config=plain(tracking),
         step_adjustments=params.get("StepAdjustments", []),
         estimated_instance_warmup=params.get("EstimatedInstanceWarmup"),
         predictive_scaling_configuration=params.get("PredictiveScalingConfiguration", {}),
@@ -69,12 +69,8 @@ def put_scaling_policy(self: AutoScalingResponse) -> ActionResult:
         policy._unique_id = before.arn.split(":")[6]
         _drop_alarms(self.autoscaling_backend, before)
     self.autoscaling_backend.policies[key] = policy
-    policy.alarms = _make_alarms(policy, _plain(tracking)) if kind == "TargetTrackingScaling" else []
+    policy.alarms = _make_alarms(policy, plain(tracking)) if kind == "TargetTrackingScaling" else []
     return ActionResult({"PolicyARN": policy.arn, "Alarms": policy.alarms})
-
-
-def _plain(value: Any) -> dict[str, Any]:
-    return value.original_dict() if hasattr(value, "original_dict") else dict(value)
 
 
 def _check_label(response: AutoScalingResponse, group: Any, tracking: Any) -> None:

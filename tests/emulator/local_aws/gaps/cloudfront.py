@@ -17,7 +17,7 @@ from moto.core.utils import utcnow
 
 from .acm import released
 from .lifecycle import fault, phases_of
-from .patching import add, prop, wrap
+from .patching import add, plain, prop, wrap
 
 DEPLOY_SECONDS = 170
 INVALIDATION_SECONDS = 60
@@ -81,7 +81,7 @@ class DistributionConfig(Config):
     """A distribution's configuration."""
 
     def __init__(self, given: dict[str, Any]) -> None:
-        super().__init__(_filled(copy.deepcopy(_plain(given)), TOP))
+        super().__init__(_filled(copy.deepcopy(plain(given)), TOP))
         self["Origins"]["Items"] = [_filled(o, ORIGIN) for o in self["Origins"]["Items"]]
         self["DefaultCacheBehavior"] = _behavior(self["DefaultCacheBehavior"])
         if self["CacheBehaviors"].get("Items"):
@@ -93,10 +93,6 @@ class DistributionConfig(Config):
     @property
     def caller_reference(self) -> str:
         return self["CallerReference"]
-
-
-def _plain(value: Any) -> dict[str, Any]:
-    return value.original_dict() if hasattr(value, "original_dict") else dict(value)
 
 
 def _filled(given: dict[str, Any], defaults: dict[str, Any]) -> dict[str, Any]:
@@ -207,7 +203,7 @@ def _invalidation(original: Any, self: Invalidation, *args: Any, **kwargs: Any) 
 def update_origin_access_control(self: CloudFrontResponse) -> ActionResult:
     control = self.backend.get_origin_access_control(self._get_param("Id"))
     _match(control.etag, self._get_param("IfMatch"))
-    control.update(_plain(self._get_param("OriginAccessControlConfig", {})))
+    control.update(plain(self._get_param("OriginAccessControlConfig", {})))
     control.etag = random_id()
     return ActionResult(_told(control))
 
@@ -252,7 +248,7 @@ def _told(control: OriginAccessControl) -> dict[str, Any]:
 
 @add(CloudFrontResponse)
 def create_origin_access_control(self: CloudFrontResponse) -> ActionResult:
-    config = _plain(self._get_param("OriginAccessControlConfig", {}))
+    config = plain(self._get_param("OriginAccessControlConfig", {}))
     return ActionResult(_told(self.backend.create_origin_access_control(config)))
 
 

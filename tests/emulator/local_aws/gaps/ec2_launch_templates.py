@@ -13,7 +13,7 @@ from moto.ec2.responses.launch_templates import LaunchTemplates
 from moto.ec2.utils import parse_user_data
 
 from .lifecycle import fault
-from .patching import add, wrap
+from .patching import add, plain, wrap
 
 
 def _not_found(template: LaunchTemplate, number: Any) -> Exception:
@@ -81,18 +81,14 @@ def _template(response: LaunchTemplates) -> LaunchTemplate:
 
 @wrap(LaunchTemplates, "create_launch_template_version")
 def _create_version(original: Any, self: LaunchTemplates) -> ActionResult:
-    data = _plain(self._get_param("LaunchTemplateData", {}))
+    data = plain(self._get_param("LaunchTemplateData", {}))
     if data.get("UserData") is not None:
         data["UserData"] = parse_user_data(str(data["UserData"]))
     source = self._get_param("SourceVersion")
     if source is not None:
-        data = {**copy.deepcopy(_plain(_template(self).get_version(source).data)), **data}
+        data = {**copy.deepcopy(plain(_template(self).get_version(source).data)), **data}
     self.params["LaunchTemplateData"] = data
     return original(self)
-
-
-def _plain(data: Any) -> dict[str, Any]:
-    return data.original_dict() if hasattr(data, "original_dict") else dict(data)
 
 
 @add(LaunchTemplates)

@@ -286,7 +286,8 @@ def delete_cache_cluster(self: ElastiCacheResponse) -> ActionResult:
     cluster = backend.describe_cache_clusters(self._get_param("CacheClusterId").lower())[0]
     if not hasattr(cluster, "group"):
         cluster = backend.delete_cache_cluster(cluster.cache_cluster_id)
-        run_later(cache.DELETING_SECONDS, lambda: backend.cache_clusters.pop(cluster.cache_cluster_id, None))
+        name = cluster.cache_cluster_id
+        run_later(cache.DELETING_SECONDS, lambda: backend.cache_clusters.pop(name, None))
         return ActionResult({"CacheCluster": cluster})
     message = (
         f"Cache cluster {cluster.cache_cluster_id} is a member of the replication group "

@@ -89,7 +89,9 @@ def _create_subnet_group(original: Any, self: ElastiCacheBackend, **given: Any) 
 
 
 @wrap(ElastiCacheBackend, "describe_cache_subnet_groups")
-def _describe_subnet_groups(original: Any, self: ElastiCacheBackend, cache_subnet_group_name: Any = None) -> Any:
+def _describe_subnet_groups(
+    original: Any, self: ElastiCacheBackend, cache_subnet_group_name: str | None = None
+) -> Any:
     return original(self, cache_subnet_group_name.lower() if cache_subnet_group_name else None)
 
 
@@ -200,7 +202,10 @@ def delete_cache_parameter_group(self: ElastiCacheResponse) -> ActionResult:
     backend = self.elasticache_backend
     name = group.cache_parameter_group_name
     if _users(backend, lambda user: user.cache_parameter_group_name == name):
-        message = f"One or more cache clusters are still members of the parameter group {name}, so the group cannot be deleted."
+        message = (
+            "One or more cache clusters are still members of the parameter group "
+            f"{name}, so the group cannot be deleted."
+        )
         raise fault("InvalidCacheParameterGroupState", message)
     del parameter_groups(backend)[name]
     backend.tagging_service.delete_all_tags_for_resource(group.arn)

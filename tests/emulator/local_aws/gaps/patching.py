@@ -40,3 +40,8 @@ def prop(owner: type, name: str) -> Callable[[Callable], property]:
         return made
 
     return install
+
+
+def plain(value: Any) -> dict[str, Any]:
+    """A parsed request structure as an ordinary dict; moto's own answer to any spelling."""
+    return value.original_dict() if hasattr(value, "original_dict") else dict(value)
