@@ -44,6 +44,8 @@ class Instance:
         self.root = Root(here.make_directory("ec2", self.id), hostname)
         self.lane = Lane(f"instance {self.id}")
         self.gone = False
+        #: its host broke down: what EC2's status checks would report
+        self.failed = False
         self.process: Process | None = None
         self._init_pid: int | None = None
         self._imds: MetadataServer | None = None
@@ -113,9 +115,9 @@ class Instance:
         self.lane.close()
 
     def _died(self, process: Process) -> None:
-        # A failed host: the instance stays where it is, not answering, as AWS would leave it.
+        # A failed host: the instance stays where it is, not answering, until somebody replaces it.
         if self.process is process:
-            self.process = None
+            self.process, self.failed = None, True
         print(f"local AWS: instance {self.id} died: {process.tail(500)}", file=sys.stderr)
 
     def _services(self) -> list[dict[str, Any]]:
