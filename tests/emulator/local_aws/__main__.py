@@ -20,9 +20,7 @@ def _loopback(text: str) -> str:
 
 
 def _arguments() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(
-        prog="local_aws", description="A strict local AWS."
-    )
+    parser = argparse.ArgumentParser(prog="local_aws", description="A strict local AWS.")
     parser.add_argument("--host", default="127.0.0.1", type=_loopback)
     parser.add_argument("--port", required=True, type=int, help="0: any free one")
     pace = parser.add_mutually_exclusive_group()
@@ -33,12 +31,8 @@ def _arguments() -> argparse.Namespace:
         metavar="N",
         help="AWS durations divided by N",
     )
-    pace.add_argument(
-        "--no-waits", action="store_true", help="nothing takes any time"
-    )
-    parser.add_argument(
-        "--control-plane-only", action="store_true", help="run no processes"
-    )
+    pace.add_argument("--no-waits", action="store_true", help="nothing takes any time")
+    parser.add_argument("--control-plane-only", action="store_true", help="run no processes")
     parser.add_argument(
         "--state-dir",
         type=Path,

@@ -58,9 +58,7 @@ class LocalAws:
             except Exception:
                 traceback.print_exc(file=sys.stderr)
 
-    def __call__(
-        self, environ: dict[str, Any], start_response: StartResponse
-    ) -> Iterable[bytes]:
+    def __call__(self, environ: dict[str, Any], start_response: StartResponse) -> Iterable[bytes]:
         body = requests.read_body(environ)
         path = environ.get("PATH_INFO", "/")
         if path.startswith("/_local/"):

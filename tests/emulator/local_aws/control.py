@@ -28,9 +28,7 @@ def route(method: str, name: str) -> Callable[[Handler], Handler]:
     return register
 
 
-def handle(
-    method: str, path: str, query: str, body: bytes
-) -> tuple[int, dict[str, Any]]:
+def handle(method: str, path: str, query: str, body: bytes) -> tuple[int, dict[str, Any]]:
     """Answer one control request."""
     name = path.removeprefix("/_local/").strip("/")
     handler = _routes.get((method, name))

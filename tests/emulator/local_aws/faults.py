@@ -120,9 +120,7 @@ def firing(request: Request) -> list[Fault]:
 
 def throttled(service: str) -> AwsError:
     """The service's own word for 'too many requests'."""
-    code, status, message = _THROTTLING.get(
-        service, ("ThrottlingException", 400, "Rate exceeded")
-    )
+    code, status, message = _THROTTLING.get(service, ("ThrottlingException", 400, "Rate exceeded"))
     return AwsError(code, message, status)
 
 
@@ -130,9 +128,7 @@ def server_error(service: str, status: int) -> AwsError:
     """A 500 or 503 as the service words it."""
     if status == 503:
         code = "Unavailable" if service == "ec2" else "ServiceUnavailable"
-        return AwsError(
-            code, "The service is unavailable. Please try again shortly.", 503
-        )
+        return AwsError(code, "The service is unavailable. Please try again shortly.", 503)
     code = {
         "ec2": "InternalError",
         "s3": "InternalError",

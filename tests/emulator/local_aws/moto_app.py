@@ -67,9 +67,7 @@ def _as_json(environ: dict[str, Any], request: Request) -> bytes:
     )
     environ["PATH_INFO"] = environ["RAW_URI"] = environ["REQUEST_URI"] = "/"
     environ["QUERY_STRING"] = ""
-    environ["CONTENT_TYPE"] = made["headers"].get(
-        "Content-Type", "application/x-amz-json-1.0"
-    )
+    environ["CONTENT_TYPE"] = made["headers"].get("Content-Type", "application/x-amz-json-1.0")
     environ["HTTP_X_AMZ_TARGET"] = made["headers"]["X-Amz-Target"]
     for header in ("HTTP_SMITHY_PROTOCOL", "HTTP_ACCEPT"):
         environ.pop(header, None)
@@ -86,15 +84,11 @@ def _from_json(request: Request, answer: Answer) -> Answer:
         return made
     error = (parsed or {}).get("Error", {})
     code = error.get("Code") or "InternalFailure"
-    body = render.cbor(
-        {"__type": code, "message": error.get("Message", "")}, render._CBOR_ERROR
-    )
+    body = render.cbor({"__type": code, "message": error.get("Message", "")}, render._CBOR_ERROR)
     return render.cbor_answer(answer.status, body, code)
 
 
-def read(
-    request: Request, answer: Answer, protocol: str | None = None
-) -> dict[str, Any] | None:
+def read(request: Request, answer: Answer, protocol: str | None = None) -> dict[str, Any] | None:
     """An answer's members by botocore's output shape, as boto3 would return them."""
     if answer.result is not None:
         return answer.result

@@ -52,9 +52,7 @@ def cbor_answer(status: int, body: bytes, code: str | None = None) -> Answer:
         ("x-amzn-RequestId", str(uuid.uuid4())),
     ]
     if code:
-        headers.append(
-            ("x-amzn-query-error", f"{code};{'Sender' if status < 500 else 'Receiver'}")
-        )
+        headers.append(("x-amzn-query-error", f"{code};{'Sender' if status < 500 else 'Receiver'}"))
     return Answer(status, headers, body, code)
 
 
@@ -86,9 +84,7 @@ def error(request: Request, refusal: AwsError) -> Answer:
         return cbor_answer(refusal.status, body, refusal.code)
     headers = [("x-amzn-RequestId", request_id)]
     if request.protocol in ("json", "rest-json"):
-        text = json.dumps(
-            {"__type": refusal.code, "message": refusal.message, **refusal.extra}
-        )
+        text = json.dumps({"__type": refusal.code, "message": refusal.message, **refusal.extra})
         version = "1.0" if request.service == "dynamodb" else "1.1"
         headers.append(("Content-Type", f"application/x-amz-json-{version}"))
         headers.append(("x-amzn-ErrorType", refusal.code))
@@ -103,12 +99,9 @@ def error(request: Request, refusal: AwsError) -> Answer:
 
 
 def _xml_error(request: Request, refusal: AwsError, request_id: str) -> str:
-    extra = "".join(
-        f"<{key}>{escape(str(value))}</{key}>" for key, value in refusal.extra.items()
-    )
+    extra = "".join(f"<{key}>{escape(str(value))}</{key}>" for key, value in refusal.extra.items())
     inner = (
-        f"<Code>{escape(refusal.code)}</Code>"
-        f"<Message>{escape(refusal.message)}</Message>{extra}"
+        f"<Code>{escape(refusal.code)}</Code><Message>{escape(refusal.message)}</Message>{extra}"
     )
     prolog = '<?xml version="1.0" encoding="UTF-8"?>\n'
     if request.service == "s3":
@@ -119,7 +112,9 @@ def _xml_error(request: Request, refusal: AwsError, request_id: str) -> str:
             f"<RequestID>{request_id}</RequestID></Response>"
         )
     fault = "Sender" if refusal.status < 500 else "Receiver"
-    namespace = request.operation.service_model.metadata.get("xmlNamespace") if request.operation else None
+    namespace = (
+        request.operation.service_model.metadata.get("xmlNamespace") if request.operation else None
+    )
     xmlns = f' xmlns="{namespace}"' if isinstance(namespace, str) else ""
     return (
         f"{prolog}<ErrorResponse{xmlns}><Error><Type>{fault}</Type>{inner}</Error>"

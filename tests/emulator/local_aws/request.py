@@ -32,9 +32,7 @@ _SIGNED_AS = {
 #: Query services that share a signing name differ in the API version.
 _BY_VERSION = {("elbv2", "2012-06-01"): "elb"}
 
-_SCOPE = re.compile(
-    r"Credential=([^/,\s]+)/\d{8}/([^/,\s]+)/([^/,\s]+)/aws4_request"
-)
+_SCOPE = re.compile(r"Credential=([^/,\s]+)/\d{8}/([^/,\s]+)/([^/,\s]+)/aws4_request")
 _CBOR_PATH = re.compile(r"^/service/[^/]+/operation/([A-Za-z0-9]+)$")
 
 
@@ -88,9 +86,7 @@ def _credential_scope(environ: dict[str, Any]) -> tuple[str, str, str] | None:
     authorization = environ.get("HTTP_AUTHORIZATION", "")
     if not authorization:
         # A presigned address carries its scope in the query.
-        match = re.search(
-            r"X-Amz-Credential=([^&]+)", environ.get("QUERY_STRING", "")
-        )
+        match = re.search(r"X-Amz-Credential=([^&]+)", environ.get("QUERY_STRING", ""))
         authorization = f"Credential={unquote(match.group(1))}" if match else ""
     match = _SCOPE.search(authorization)
     return match.groups() if match else None  # type: ignore[return-value]
@@ -140,9 +136,7 @@ def _find_operation(
         request.action = request.headers.get("x-amz-target", "").rpartition(".")[2]
     else:
         try:
-            operation, uri_params = get_service_router(request.service).match(
-                MotoRequest(environ)
-            )
+            operation, uri_params = get_service_router(request.service).match(MotoRequest(environ))
             request.action = operation.name
         except (NotFound, MethodNotAllowed, NotImplementedError):
             return

@@ -30,9 +30,7 @@ _kept: dict[str, tuple[bytes, list[Any]]] = {}
 _forbidden: list[str] = []
 
 
-def keep_also(
-    name: str, read: Callable[[], Any], write: Callable[[Any], None]
-) -> None:
+def keep_also(name: str, read: Callable[[], Any], write: Callable[[Any], None]) -> None:
     """Register state of a module's own; call it on import."""
     _extra[name] = (read, write)
 

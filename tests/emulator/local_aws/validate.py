@@ -92,9 +92,7 @@ class _Compiler:
         if name in self.done:
             return self.done[name]
         if name in self.under_way:
-            return lambda value, path, problems: self._late(
-                name, value, path, problems
-            )
+            return lambda value, path, problems: self._late(name, value, path, problems)
         self.under_way.add(name)
         maker = getattr(self, f"_{shape.type_name}", None)
         made = maker(shape) if maker else None
@@ -113,8 +111,7 @@ class _Compiler:
         required = [
             name
             for name in shape.required_members
-            if (self.service, name) not in _OPTIONAL
-            and not self._may_be_empty(shape.members[name])
+            if (self.service, name) not in _OPTIONAL and not self._may_be_empty(shape.members[name])
         ]
         members = [
             (name, member)

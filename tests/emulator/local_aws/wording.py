@@ -42,9 +42,7 @@ def refusal(request: Request, problems: list[Problem]) -> AwsError:
             f"{wrong_type.path} can not be converted to {wrong_type.text}",
         )
     if request.service == "cloudwatch" and problems[0].kind == "required":
-        return AwsError(
-            "MissingParameter", f"The parameter {problems[0].path} is required."
-        )
+        return AwsError("MissingParameter", f"The parameter {problems[0].path} is required.")
     code = _VALIDATION_CODES.get(request.service, "ValidationException")
     return AwsError(code, _validation_errors(problems))
 
@@ -62,9 +60,7 @@ def _by_parameter(request: Request, problem: Problem) -> AwsError:
     name = problem.path.replace(".member", "")
     if problem.kind == "required":
         shown = _camel(name) if request.service == "ec2" else name
-        return AwsError(
-            "MissingParameter", f"The request must contain the parameter {shown}"
-        )
+        return AwsError("MissingParameter", f"The request must contain the parameter {shown}")
     if request.service == "ec2":
         return AwsError(
             "InvalidParameterValue",

@@ -42,9 +42,7 @@ class Server:
     def control(self, method: str, route: str, body: Any = None) -> Any:
         """Call a route under /_local/."""
         data = None if body is None else json.dumps(body).encode()
-        request = urllib.request.Request(
-            f"{self.url}/_local/{route}", data=data, method=method
-        )
+        request = urllib.request.Request(f"{self.url}/_local/{route}", data=data, method=method)
         with urllib.request.urlopen(request, timeout=30) as answer:
             return json.load(answer)
 

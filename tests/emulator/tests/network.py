@@ -34,9 +34,7 @@ class Network:
         self.vpc = self.ec2.create_vpc(CidrBlock=f"10.{number}.0.0/16")["Vpc"]["VpcId"]
         made = self.ec2.create_internet_gateway()["InternetGateway"]
         self.gateway = made["InternetGatewayId"]
-        self.ec2.attach_internet_gateway(
-            InternetGatewayId=self.gateway, VpcId=self.vpc
-        )
+        self.ec2.attach_internet_gateway(InternetGatewayId=self.gateway, VpcId=self.vpc)
         region = self.ec2.meta.region_name
         for index, zone in enumerate("ab"):
             subnet = self.ec2.create_subnet(
@@ -59,7 +57,5 @@ class Network:
     def nat(self) -> tuple[str, str]:
         """A NAT gateway in the first subnet, and its address."""
         address = self.address()
-        made = self.ec2.create_nat_gateway(
-            SubnetId=self.subnets[0], AllocationId=address
-        )
+        made = self.ec2.create_nat_gateway(SubnetId=self.subnets[0], AllocationId=address)
         return made["NatGateway"]["NatGatewayId"], address

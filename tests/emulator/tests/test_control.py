@@ -10,7 +10,6 @@ import urllib.error
 
 import pytest
 from botocore.exceptions import ClientError, ConnectionClosedError, EndpointConnectionError
-
 from conftest import EMULATOR, running
 from network import unique
 

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import concurrent.futures
 import copy
+import struct
 import time
+import urllib.request
 
 import botocore.loaders
 import botocore.session
@@ -56,9 +58,7 @@ def test_values_outside_the_model_are_refused(aws, refused):
         "InvalidParameterException", logs.create_log_group, logGroupName="spaces are out"
     )
     assert "regular expression pattern" in message
-    refused(
-        "InvalidArgument", aws("s3").list_objects_v2, Bucket="some-bucket", EncodingType="gzip"
-    )
+    refused("InvalidArgument", aws("s3").list_objects_v2, Bucket="some-bucket", EncodingType="gzip")
 
 
 @pytest.mark.parametrize("protocol", ["smithy-rpc-v2-cbor", "json", "query"])
@@ -84,9 +84,7 @@ def test_cloudwatch_in_each_of_its_protocols(shared, refused, protocol):
     assert found["StateUpdatedTimestamp"].year > 2000
     tags = client.list_tags_for_resource(ResourceARN=found["AlarmArn"])["Tags"]
     assert tags == alarm["Tags"]
-    refused(
-        "ValidationError", client.put_metric_alarm, **{**alarm, "Statistic": "Middle"}
-    )
+    refused("ValidationError", client.put_metric_alarm, **{**alarm, "Statistic": "Middle"})
     client.delete_alarms(AlarmNames=[name])
     assert client.describe_alarms(AlarmNames=[name])["MetricAlarms"] == []
 
@@ -134,3 +132,47 @@ def test_twenty_clients_at_once_and_the_cost_of_a_call(shared):
         list(pool.map(one, range(20)))
     each = (time.monotonic() - started) / 300
     assert each < 0.1, f"{each * 1000:.0f} ms a call"
+
+
+def test_cbor_of_indefinite_length(shared):
+    """What the Rust SDK sends: maps and lists that end in a break instead of naming their size."""
+
+    def text(value):
+        raw = value.encode()
+        return (
+            bytes([0x60 + len(raw)]) + raw if len(raw) < 24 else b"\x78" + bytes([len(raw)]) + raw
+        )
+
+    def record(**members):
+        pairs = b"".join(text(key) + value for key, value in members.items())
+        return b"\xbf" + pairs + b"\xff"
+
+    body = record(
+        AlarmName=text("indefinite"),
+        ComparisonOperator=text("LessThanThreshold"),
+        EvaluationPeriods=b"\x02",
+        Period=b"\x18\x3c",
+        Threshold=b"\xfb" + struct.pack(">d", 0.5),
+        MetricName=text("HealthyHostCount"),
+        Namespace=text("AWS/ApplicationELB"),
+        Statistic=text("Minimum"),
+        Dimensions=b"\x9f" + record(Name=text("LoadBalancer"), Value=text("app/n/i")) + b"\xff",
+    )
+    request = urllib.request.Request(
+        f"{shared.url}/service/GraniteServiceVersion20100801/operation/PutMetricAlarm",
+        data=body,
+        method="POST",
+        headers={
+            "smithy-protocol": "rpc-v2-cbor",
+            "content-type": "application/cbor",
+            "accept": "application/cbor",
+            "authorization": "AWS4-HMAC-SHA256 Credential=test/20260101/eu-west-1/monitoring/aws4_request, "
+            "SignedHeaders=host, Signature=0",
+        },
+    )
+    with urllib.request.urlopen(request, timeout=30) as answer:
+        assert answer.headers["smithy-protocol"] == "rpc-v2-cbor"
+    client = shared.client("cloudwatch")
+    [found] = client.describe_alarms(AlarmNames=["indefinite"])["MetricAlarms"]
+    assert found["Threshold"] == 0.5
+    assert found["Dimensions"] == [{"Name": "LoadBalancer", "Value": "app/n/i"}]

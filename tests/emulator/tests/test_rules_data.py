@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import pytest
-
 from network import Network, unique
 
 
@@ -94,9 +93,7 @@ def test_replicas(rds, subnet_group, refused):
     rds.modify_db_instance(
         DBInstanceIdentifier=name, BackupRetentionPeriod=1, ApplyImmediately=True
     )
-    refused(
-        "DBSubnetGroupNotAllowedFault", call, **replica, DBSubnetGroupName=subnet_group
-    )
+    refused("DBSubnetGroupNotAllowedFault", call, **replica, DBSubnetGroupName=subnet_group)
     call(**replica)
     refused(
         "InvalidParameterCombination",
@@ -113,9 +110,7 @@ def test_replicas(rds, subnet_group, refused):
 
 
 def test_replica_of_a_managed_password(rds, subnet_group, refused):
-    source = instance(
-        subnet_group, MasterUserPassword=None, ManageMasterUserPassword=True
-    )
+    source = instance(subnet_group, MasterUserPassword=None, ManageMasterUserPassword=True)
     rds.create_db_instance(**source)
     refused(
         "InvalidParameterCombination",
@@ -201,8 +196,7 @@ def test_parameters(rds, refused):
         return {
             "DBParameterGroupName": group,
             "Parameters": [
-                {"ParameterName": n, "ParameterValue": "1", "ApplyMethod": method}
-                for n in names
+                {"ParameterName": n, "ParameterValue": "1", "ApplyMethod": method} for n in names
             ],
         }
 
@@ -277,6 +271,4 @@ def test_what_a_cache_uses_stays(aws, cache, network, refused):
     )
     refused("DependencyViolation", aws("ec2").delete_security_group, GroupId=group)
     [member, *_] = made["MemberClusters"]
-    refused(
-        "InvalidCacheClusterState", cache.delete_cache_cluster, CacheClusterId=member
-    )
+    refused("InvalidCacheClusterState", cache.delete_cache_cluster, CacheClusterId=member)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import base64
 
 import pytest
-
 from network import Network, unique
 
 
@@ -40,9 +39,9 @@ def test_a_group_that_another_refers_to_stays(ec2, network, refused):
 
 
 def test_the_default_group_cannot_be_deleted(ec2, network, refused):
-    [group] = ec2.describe_security_groups(
-        Filters=[{"Name": "vpc-id", "Values": [network.vpc]}]
-    )["SecurityGroups"]
+    [group] = ec2.describe_security_groups(Filters=[{"Name": "vpc-id", "Values": [network.vpc]}])[
+        "SecurityGroups"
+    ]
     refused("CannotDelete", ec2.delete_security_group, GroupId=group["GroupId"])
 
 
@@ -146,16 +145,14 @@ def test_a_vpc_with_anything_in_it_stays(ec2, network, refused):
 
 
 def test_route_tables_in_use_stay(ec2, network, refused):
-    [main] = ec2.describe_route_tables(
-        Filters=[{"Name": "vpc-id", "Values": [network.vpc]}]
-    )["RouteTables"]
-    refused(
-        "DependencyViolation", ec2.delete_route_table, RouteTableId=main["RouteTableId"]
-    )
+    [main] = ec2.describe_route_tables(Filters=[{"Name": "vpc-id", "Values": [network.vpc]}])[
+        "RouteTables"
+    ]
+    refused("DependencyViolation", ec2.delete_route_table, RouteTableId=main["RouteTableId"])
     made = ec2.create_route_table(VpcId=network.vpc)["RouteTable"]["RouteTableId"]
-    association = ec2.associate_route_table(
-        RouteTableId=made, SubnetId=network.subnets[0]
-    )["AssociationId"]
+    association = ec2.associate_route_table(RouteTableId=made, SubnetId=network.subnets[0])[
+        "AssociationId"
+    ]
     refused("DependencyViolation", ec2.delete_route_table, RouteTableId=made)
     refused("DependencyViolation", ec2.delete_vpc, VpcId=network.vpc)
     ec2.disassociate_route_table(AssociationId=association)
@@ -185,9 +182,7 @@ def test_group_names_and_descriptions(ec2, network, refused):
 
     for bad in ({"Description": "it's"}, {"Description": "x" * 256}):
         refused("InvalidParameterValue", ec2.create_security_group, **create(**bad))
-    refused(
-        "InvalidParameterValue", ec2.create_security_group, **create(GroupName="sg-web")
-    )
+    refused("InvalidParameterValue", ec2.create_security_group, **create(GroupName="sg-web"))
     name = unique("Mixed")
     network.group(name)
     refused(
@@ -210,7 +205,9 @@ def test_rules_of_groups(ec2, network, refused):
         "InvalidParameterValue",
         ec2.authorize_security_group_ingress,
         GroupId=group,
-        IpPermissions=[{"IpProtocol": "tcp", "FromPort": 80, "IpRanges": [{"CidrIp": "0.0.0.0/0"}]}],
+        IpPermissions=[
+            {"IpProtocol": "tcp", "FromPort": 80, "IpRanges": [{"CidrIp": "0.0.0.0/0"}]}
+        ],
     )
     refused(
         "InvalidGroup.NotFound",
@@ -253,9 +250,7 @@ def test_launch_templates(ec2, refused):
         }
 
     call = ec2.create_launch_template
-    refused(
-        "InvalidLaunchTemplateName.MalformedException", call, **create("no spaces")
-    )
+    refused("InvalidLaunchTemplateName.MalformedException", call, **create("no spaces"))
     refused("InvalidUserData.Malformed", call, **create(UserData="#!/bin/sh"))
     long = base64.b64encode(b"#" * (16 * 1024 + 1)).decode()
     refused("InvalidParameterValue", call, **create(UserData=long))

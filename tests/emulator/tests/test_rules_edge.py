@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import pytest
-
 from certificates import issued
 from network import TRUST, Network, unique
 
@@ -70,9 +69,7 @@ def test_distributions(aws, refused):
     attempt("InconsistentQuantities", Aliases={"Quantity": 2, "Items": ["a.b.c"]})
     attempt("InvalidArgument", Comment="x" * 129)
     behavior = distribution()["DefaultCacheBehavior"]
-    attempt(
-        "NoSuchOrigin", DefaultCacheBehavior={**behavior, "TargetOriginId": "other"}
-    )
+    attempt("NoSuchOrigin", DefaultCacheBehavior={**behavior, "TargetOriginId": "other"})
     attempt(
         "NoSuchCachePolicy",
         DefaultCacheBehavior={
@@ -122,9 +119,7 @@ def test_an_access_control_in_use_stays(aws, refused):
     }
     create = cloudfront.create_origin_access_control
     made = create(OriginAccessControlConfig=control)
-    refused(
-        "OriginAccessControlAlreadyExists", create, OriginAccessControlConfig=control
-    )
+    refused("OriginAccessControlAlreadyExists", create, OriginAccessControlConfig=control)
     identifier = made["OriginAccessControl"]["Id"]
     origins = distribution()["Origins"]
     origins["Items"][0]["OriginAccessControlId"] = identifier
@@ -171,26 +166,20 @@ def test_records(aws, zone, refused):
     attempt(change("CREATE", name, "TXT", **values(f'"{"x" * 256}"')))
     attempt(change("CREATE", name, "CNAME", **values("other.example.org")))
     a = f"a.{name}"
-    call(
-        HostedZoneId=zone_id, ChangeBatch=change("CREATE", a, "A", **values("10.0.0.1"))
-    )
+    call(HostedZoneId=zone_id, ChangeBatch=change("CREATE", a, "A", **values("10.0.0.1")))
     attempt(change("CREATE", a, "A", **values("10.0.0.1")))
     attempt(change("CREATE", a, "CNAME", **values("other.example.org")))
     attempt(change("DELETE", a, "A", **values("10.0.0.2")))
     attempt(change("DELETE", a, "A", **values("10.0.0.1", ttl=60)))
     attempt(change("DELETE", f"b.{name}", "A", **values("10.0.0.1")))
     refused("HostedZoneNotEmpty", route53.delete_hosted_zone, Id=zone_id)
-    call(
-        HostedZoneId=zone_id, ChangeBatch=change("DELETE", a, "A", **values("10.0.0.1"))
-    )
+    call(HostedZoneId=zone_id, ChangeBatch=change("DELETE", a, "A", **values("10.0.0.1")))
     route53.delete_hosted_zone(Id=zone_id)
 
 
 def test_aliases_name_the_right_zone(aws, elbv2, balancer, zone, refused):
     zone_id, name = zone
-    [found] = elbv2.describe_load_balancers(LoadBalancerArns=[balancer])[
-        "LoadBalancers"
-    ]
+    [found] = elbv2.describe_load_balancers(LoadBalancerArns=[balancer])["LoadBalancers"]
 
     def alias(zone_of_target):
         target = {

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import pytest
-
 from certificates import issued
 from network import Network, unique
 
@@ -40,9 +39,7 @@ def target_group(elbv2, network, **changes):
     return made["TargetGroups"][0]["TargetGroupArn"]
 
 
-@pytest.mark.parametrize(
-    "name", ["x" * 33, "under_score", "-edge", "edge-", "internal-lb"]
-)
+@pytest.mark.parametrize("name", ["x" * 33, "under_score", "-edge", "edge-", "internal-lb"])
 def test_names(elbv2, network, refused, name):
     refused(
         "ValidationError",
@@ -92,9 +89,7 @@ def test_deletion_protection(elbv2, balancer, refused):
         )
 
     protect("true")
-    refused(
-        "OperationNotPermitted", elbv2.delete_load_balancer, LoadBalancerArn=balancer
-    )
+    refused("OperationNotPermitted", elbv2.delete_load_balancer, LoadBalancerArn=balancer)
     protect("false")
     elbv2.delete_load_balancer(LoadBalancerArn=balancer)
 
@@ -160,14 +155,12 @@ def test_certificates_of_listeners(aws, elbv2, network, balancer, refused):
         "LoadBalancerArn": balancer,
         "Protocol": "HTTPS",
         "Port": 443,
-        "DefaultActions": [
-            {"Type": "forward", "TargetGroupArn": target_group(elbv2, network)}
-        ],
+        "DefaultActions": [{"Type": "forward", "TargetGroupArn": target_group(elbv2, network)}],
     }
     refused("ValidationError", elbv2.create_listener, **listener)
-    pending = acm.request_certificate(
-        DomainName="api.example.org", ValidationMethod="DNS"
-    )["CertificateArn"]
+    pending = acm.request_certificate(DomainName="api.example.org", ValidationMethod="DNS")[
+        "CertificateArn"
+    ]
     refused(
         "UnsupportedCertificate",
         elbv2.create_listener,
@@ -181,12 +174,10 @@ def test_certificates_of_listeners(aws, elbv2, network, balancer, refused):
         Certificates=[{"CertificateArn": pending[:-4] + "0000"}],
     )
     certificate = issued(acm, "api.example.org")
-    arn = elbv2.create_listener(
-        **listener, Certificates=[{"CertificateArn": certificate}]
-    )["Listeners"][0]["ListenerArn"]
-    refused(
-        "ResourceInUseException", acm.delete_certificate, CertificateArn=certificate
-    )
+    arn = elbv2.create_listener(**listener, Certificates=[{"CertificateArn": certificate}])[
+        "Listeners"
+    ][0]["ListenerArn"]
+    refused("ResourceInUseException", acm.delete_certificate, CertificateArn=certificate)
     described = acm.describe_certificate(CertificateArn=certificate)["Certificate"]
     assert described["InUseBy"] == [balancer]
     elbv2.delete_listener(ListenerArn=arn)

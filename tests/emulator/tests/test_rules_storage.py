@@ -6,7 +6,6 @@ import concurrent.futures
 
 import pytest
 from botocore.exceptions import ClientError
-
 from conftest import running
 from network import unique
 
@@ -49,9 +48,7 @@ def test_tags_of_a_new_bucket_are_kept(s3, refused):
 def test_a_bucket_with_versions_stays(s3, refused):
     name = unique("b")
     s3.create_bucket(Bucket=name, CreateBucketConfiguration=HERE)
-    s3.put_bucket_versioning(
-        Bucket=name, VersioningConfiguration={"Status": "Enabled"}
-    )
+    s3.put_bucket_versioning(Bucket=name, VersioningConfiguration={"Status": "Enabled"})
     version = s3.put_object(Bucket=name, Key="k", Body=b"v")["VersionId"]
     marker = s3.delete_object(Bucket=name, Key="k")["VersionId"]
     refused("BucketNotEmpty", s3.delete_bucket, Bucket=name)
@@ -156,13 +153,9 @@ def test_a_secret_in_its_recovery_window(aws, refused):
     secrets = aws("secretsmanager")
     name = unique("s")
     secrets.create_secret(Name=name, SecretString="x")
-    refused(
-        "ResourceExistsException", secrets.create_secret, Name=name, SecretString="y"
-    )
+    refused("ResourceExistsException", secrets.create_secret, Name=name, SecretString="y")
     secrets.delete_secret(SecretId=name, RecoveryWindowInDays=7)
-    message = refused(
-        "InvalidRequestException", secrets.create_secret, Name=name, SecretString="x"
-    )
+    message = refused("InvalidRequestException", secrets.create_secret, Name=name, SecretString="x")
     assert "scheduled for deletion" in message
     secrets.delete_secret(SecretId=name, ForceDeleteWithoutRecovery=True)
     secrets.create_secret(Name=name, SecretString="x")
@@ -201,9 +194,7 @@ def test_an_unconfirmed_address_stays(aws, refused):
     sns = aws("sns")
     topic = sns.create_topic(Name=unique("t"))["TopicArn"]
     sns.subscribe(TopicArn=topic, Protocol="email", Endpoint="ops@example.org")
-    refused(
-        "InvalidParameter", sns.unsubscribe, SubscriptionArn="PendingConfirmation"
-    )
+    refused("InvalidParameter", sns.unsubscribe, SubscriptionArn="PendingConfirmation")
 
 
 TAGGED = [
@@ -219,7 +210,13 @@ TAGGED = [
         "Tags",
         "InvalidParameterValue",
     ),
-    ("elbv2", "add_tags", {"ResourceArns": ["arn:aws:elasticloadbalancing:x"]}, "Tags", "ValidationError"),
+    (
+        "elbv2",
+        "add_tags",
+        {"ResourceArns": ["arn:aws:elasticloadbalancing:x"]},
+        "Tags",
+        "ValidationError",
+    ),
     ("acm", "request_certificate", {"DomainName": "example.org"}, "Tags", "ValidationException"),
 ]
 
@@ -235,7 +232,5 @@ def test_reserved_tag_keys(aws, refused):
         "InvalidParameterValue",
         aws("ec2").create_vpc,
         CidrBlock="10.250.0.0/16",
-        TagSpecifications=[
-            {"ResourceType": "vpc", "Tags": [{"Key": "aws:mine", "Value": "x"}]}
-        ],
+        TagSpecifications=[{"ResourceType": "vpc", "Tags": [{"Key": "aws:mine", "Value": "x"}]}],
     )

@@ -6,7 +6,6 @@ import time
 import urllib.error
 
 import pytest
-
 from certificates import issued
 from conftest import running
 from network import TRUST, Network, unique
@@ -21,9 +20,7 @@ def populate(server):
     network.nat()
     group = network.group()
     s3 = server.client("s3")
-    s3.create_bucket(
-        Bucket="kept", CreateBucketConfiguration={"LocationConstraint": "eu-west-1"}
-    )
+    s3.create_bucket(Bucket="kept", CreateBucketConfiguration={"LocationConstraint": "eu-west-1"})
     s3.put_object(Bucket="kept", Key="k", Body=b"before")
     rds = server.client("rds")
     rds.create_db_subnet_group(

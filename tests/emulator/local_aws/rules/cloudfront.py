@@ -35,7 +35,8 @@ def distribution(request: Request) -> None:
     config = _config(request)
     if len(config.get("Comment", "")) > 128:
         raise AwsError(
-            "InvalidArgument", "The parameter Comment is too big. The maximum length is 128 characters."
+            "InvalidArgument",
+            "The parameter Comment is too big. The maximum length is 128 characters.",
         )
     _quantities(config)
     _origins(request, config)
@@ -88,9 +89,7 @@ def _origins(request: Request, config: dict[str, Any]) -> None:
 
 
 def _behavior(config: dict[str, Any], behavior: dict[str, Any]) -> None:
-    origins = {
-        origin.get("Id") for origin in (config.get("Origins") or {}).get("Items") or []
-    }
+    origins = {origin.get("Id") for origin in (config.get("Origins") or {}).get("Items") or []}
     if behavior.get("TargetOriginId") not in origins:
         raise AwsError(
             "NoSuchOrigin",
@@ -133,9 +132,7 @@ def _aliases(request: Request, config: dict[str, Any]) -> None:
             )
 
 
-def _certificate(
-    request: Request, viewer: dict[str, Any], arn: str, aliases: list[str]
-) -> None:
+def _certificate(request: Request, viewer: dict[str, Any], arn: str, aliases: list[str]) -> None:
     def refuse(why: str) -> AwsError:
         return AwsError("InvalidViewerCertificate", why)
 

@@ -60,9 +60,7 @@ def time_to_live(request: Request) -> None:
         return
     changed = _ttl_changed.get(key)
     if changed is not None and time.monotonic() < changed:
-        raise _invalid(
-            "Time to live has been modified multiple times within a fixed interval"
-        )
+        raise _invalid("Time to live has been modified multiple times within a fixed interval")
     name = request.params["TableName"].rpartition("/")[2]
     current = state.backend("dynamodb", request).tables[name].ttl or {}
     wanted = request.params["TimeToLiveSpecification"]

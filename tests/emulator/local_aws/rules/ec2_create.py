@@ -120,9 +120,7 @@ def _ports(permission: dict[str, Any]) -> None:
             "Invalid value 'Must specify both from and to ports with TCP/UDP.' for portRange.",
         )
     if not 0 <= first <= last <= 65535:
-        raise AwsError(
-            "InvalidParameterValue", f"Invalid TCP port range ({first}:{last})"
-        )
+        raise AwsError("InvalidParameterValue", f"Invalid TCP port range ({first}:{last})")
 
 
 def _ranges(permission: dict[str, Any]) -> None:
@@ -131,9 +129,7 @@ def _ranges(permission: dict[str, Any]) -> None:
         try:
             ipaddress.IPv4Network(cidr)
         except ValueError as error:
-            raise AwsError(
-                "InvalidParameterValue", f"CIDR block {cidr} is malformed"
-            ) from error
+            raise AwsError("InvalidParameterValue", f"CIDR block {cidr} is malformed") from error
 
 
 #: A call of these changes one attribute only.
@@ -206,9 +202,7 @@ def nat_gateway(request: Request) -> None:
             )
         return
     if not allocation:
-        raise AwsError(
-            "MissingParameter", "The request must contain the parameter AllocationId"
-        )
+        raise AwsError("MissingParameter", "The request must contain the parameter AllocationId")
     if allocation not in _allocations(request):
         raise AwsError(
             "InvalidElasticIpID.NotFound",

@@ -49,9 +49,7 @@ def _group_is_used(request: Request, group_id: str) -> bool:
 def subnet(request: Request) -> None:
     subnet_id = request.params["SubnetId"]
     if _subnet_is_used(request, subnet_id):
-        raise _violation(
-            f"The subnet '{subnet_id}' has dependencies and cannot be deleted."
-        )
+        raise _violation(f"The subnet '{subnet_id}' has dependencies and cannot be deleted.")
 
 
 def _subnet_is_used(request: Request, subnet_id: str) -> bool:
@@ -125,9 +123,7 @@ def address(request: Request) -> None:
         if held.allocation_id != allocation or allocation is None:
             continue
         if _address_is_used(request, held):
-            raise AwsError(
-                "InvalidIPAddress.InUse", f"Address {held.public_ip} is in use."
-            )
+            raise AwsError("InvalidIPAddress.InUse", f"Address {held.public_ip} is in use.")
 
 
 def _address_is_used(request: Request, held: Any) -> bool:
@@ -167,13 +163,9 @@ def route_table(request: Request) -> None:
     table = state.backend("ec2", request).route_tables.get(table_id)
     if table is None:
         return
-    by_endpoint = any(
-        table_id in state.ids(e.route_table_ids) for e in state.endpoints(request)
-    )
+    by_endpoint = any(table_id in state.ids(e.route_table_ids) for e in state.endpoints(request))
     if table.main_association_id or by_endpoint:
-        raise _violation(
-            f"The routeTable '{table_id}' has dependencies and cannot be deleted."
-        )
+        raise _violation(f"The routeTable '{table_id}' has dependencies and cannot be deleted.")
 
 
 @before("ec2", "DeleteNetworkInterface")

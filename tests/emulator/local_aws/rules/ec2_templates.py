@@ -56,7 +56,9 @@ def user_data(encoded: str | None) -> None:
     try:
         plain = base64.b64decode(encoded, validate=True)
     except (binascii.Error, ValueError) as error:
-        raise AwsError("InvalidUserData.Malformed", "Invalid BASE64 encoding of user data.") from error
+        raise AwsError(
+            "InvalidUserData.Malformed", "Invalid BASE64 encoding of user data."
+        ) from error
     if len(plain) > _LONGEST_USER_DATA:
         raise AwsError(
             "InvalidParameterValue",

@@ -44,9 +44,7 @@ def _auth(params: dict[str, Any]) -> None:
     if token is None:
         return
     if not params.get("TransitEncryptionEnabled"):
-        raise _invalid(
-            "The AUTH token is only supported when encryption-in-transit is enabled."
-        )
+        raise _invalid("The AUTH token is only supported when encryption-in-transit is enabled.")
     if not _AUTH_TOKEN.fullmatch(token):
         raise _invalid(
             "Invalid AuthToken provided. It must be 16 to 128 printable characters long, and the only "
@@ -70,16 +68,12 @@ def _members(params: dict[str, Any]) -> None:
             "When using automatic failover, there must be at least 2 cache clusters in the replication group."
         )
     if params.get("MultiAZEnabled") and not failover:
-        raise _invalid(
-            "Must enable automatic failover when Multi-AZ is enabled."
-        )
+        raise _invalid("Must enable automatic failover when Multi-AZ is enabled.")
     if failover and _NO_FAILOVER.match(params.get("CacheNodeType") or ""):
         raise _invalid("Automatic failover is not supported for T1 and T2 cache node types.")
     zones = params.get("PreferredCacheClusterAZs")
     if zones and len(zones) != (count or 1):
-        raise _invalid(
-            "PreferredCacheClusterAZs must have as many members as NumCacheClusters."
-        )
+        raise _invalid("PreferredCacheClusterAZs must have as many members as NumCacheClusters.")
 
 
 def _references(request: Request) -> None:

@@ -27,9 +27,7 @@ def _validation(message: str) -> AwsError:
 def name(kind: str, given: str) -> None:
     """Load balancers and target groups are named alike."""
     if len(given) > 32:
-        raise _validation(
-            f"The {kind} name '{given}' cannot be longer than '32' characters"
-        )
+        raise _validation(f"The {kind} name '{given}' cannot be longer than '32' characters")
     if not _NAME.fullmatch(given):
         raise _validation(
             f"The {kind} name '{given}' can only contain characters that are alphanumeric characters and hyphens(-)"
@@ -79,9 +77,7 @@ def _zones(request: Request, wanted: list[str], kind: str) -> str:
             "A load balancer cannot be attached to multiple subnets in the same Availability Zone",
         )
     if len({subnet.vpc_id for subnet in found}) > 1:
-        raise AwsError(
-            "InvalidConfigurationRequest", "All subnets must belong to the same VPC"
-        )
+        raise AwsError("InvalidConfigurationRequest", "All subnets must belong to the same VPC")
     return str(found[0].vpc_id) if found else ""
 
 
@@ -139,7 +135,8 @@ def listener(request: Request) -> None:
         for existing in balancer.listeners.values():
             if str(existing.port) == str(params.get("Port")):
                 raise AwsError(
-                    "DuplicateListener", "A listener already exists on this port for this load balancer"
+                    "DuplicateListener",
+                    "A listener already exists on this port for this load balancer",
                 )
     _target_groups(request, balancer)
 

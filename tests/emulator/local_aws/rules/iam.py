@@ -11,9 +11,7 @@ def role(request: Request) -> None:
     name = request.params["RoleName"]
     for existing in state.backend("iam", request).roles.values():
         if existing.name.lower() == name.lower():
-            raise AwsError(
-                "EntityAlreadyExists", f"Role with name {name} already exists.", 409
-            )
+            raise AwsError("EntityAlreadyExists", f"Role with name {name} already exists.", 409)
 
 
 @before("iam", "CreateInstanceProfile")

@@ -40,9 +40,7 @@ def coverage(request: Request) -> None:
     for subnet_id in request.params.get("SubnetIds") or []:
         subnet = state.subnet(request, subnet_id)
         if subnet is None:
-            raise AwsError(
-                "InvalidSubnet", f"Some input subnets in :[{subnet_id}] are invalid."
-            )
+            raise AwsError("InvalidSubnet", f"Some input subnets in :[{subnet_id}] are invalid.")
         zones.add(subnet.availability_zone)
     if len(zones) < 2:
         raise AwsError(
@@ -81,9 +79,7 @@ def delete_subnet_group(request: Request) -> None:
 def delete_parameter_group(request: Request) -> None:
     name = request.params["DBParameterGroupName"].lower()
     if name.startswith("default."):
-        raise AwsError(
-            "InvalidDBParameterGroupState", "Default DBParameterGroup cannot be deleted"
-        )
+        raise AwsError("InvalidDBParameterGroupState", "Default DBParameterGroup cannot be deleted")
     for database in state.databases(request):
         if str(database.db_parameter_group_name or "").lower() == name:
             raise AwsError(
@@ -105,6 +101,4 @@ def parameters(request: Request) -> None:
         if not name or not method:
             raise combination("ParameterName and ApplyMethod must be specified for each parameter.")
         if method == "immediate" and name in _STATIC:
-            raise combination(
-                f"cannot use immediate apply method for static parameter: {name}"
-            )
+            raise combination(f"cannot use immediate apply method for static parameter: {name}")

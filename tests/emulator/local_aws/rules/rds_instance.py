@@ -168,12 +168,8 @@ def create(request: Request) -> None:
     params = request.params
     user = params.get("MasterUsername")
     if params["Engine"] == "mysql" and user is None:
-        raise AwsError(
-            "MissingParameter", "The request must contain the parameter MasterUsername."
-        )
-    if user is not None and (
-        not _USER.fullmatch(user) or user.lower() in _RESERVED_USERS
-    ):
+        raise AwsError("MissingParameter", "The request must contain the parameter MasterUsername.")
+    if user is not None and (not _USER.fullmatch(user) or user.lower() in _RESERVED_USERS):
         raise invalid(f"MasterUsername {user} cannot be used as it is not a valid user name.")
     if params.get("MultiAZ") and params.get("AvailabilityZone"):
         raise combination(

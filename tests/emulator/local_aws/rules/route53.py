@@ -100,7 +100,9 @@ def _values(record: dict[str, Any]) -> None:
 def _cname(zone: Any, key: tuple[str, str], records: dict[tuple[str, str], Any]) -> None:
     name, kind = key
     if kind == "CNAME" and name == _canonical(zone.name):
-        raise _refuse(f"RRSet of type CNAME with DNS name {name} is not permitted at apex in zone {zone.name}")
+        raise _refuse(
+            f"RRSet of type CNAME with DNS name {name} is not permitted at apex in zone {zone.name}"
+        )
     others = {t for n, t in records if n == name and t != kind}
     if kind == "CNAME" and others:
         raise _refuse(

@@ -20,7 +20,7 @@ def create(request: Request) -> None:
             "following: -/_+=.@!",
         )
     secrets = state.backend("secretsmanager", request).secrets
-    existing = secrets[name] if name in secrets.keys() else None
+    existing = secrets[name] if name in secrets else None
     if existing is not None and existing.is_deleted():
         raise AwsError(
             "InvalidRequestException",

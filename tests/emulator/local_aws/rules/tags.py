@@ -79,7 +79,10 @@ def _are_tags(value: Any) -> bool:
         isinstance(value, list)
         and bool(value)
         and all(isinstance(tag, dict) and "Key" in tag for tag in value)
-        and all(set(tag) <= {"Key", "Value", "ResourceId", "ResourceType", "PropagateAtLaunch"} for tag in value)
+        and all(
+            set(tag) <= {"Key", "Value", "ResourceId", "ResourceType", "PropagateAtLaunch"}
+            for tag in value
+        )
     )
 
 
