@@ -1,6 +1,7 @@
 //! `provision up`
 
 use std::path::PathBuf;
+use std::time::Duration;
 
 use super::plan::{directory, up_failed};
 use super::{Exit, Outcome, Run};
@@ -10,6 +11,7 @@ use crate::engine::plan::Plan;
 use crate::engine::session::Session;
 use crate::engine::up::{Upped, up};
 use crate::kinds::Options;
+use crate::release::health::await_instances;
 
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Example: provision up blueprints/starter.toml --yes")]
@@ -20,6 +22,9 @@ pub struct Args {
     /// Allow changes that destroy data
     #[arg(long)]
     allow_data_loss: bool,
+    /// Do not ask the API at the end (for an endpoint that runs no servers)
+    #[arg(long)]
+    control_plane_only: bool,
 }
 
 pub async fn run(run: &Run, args: &Args) -> Outcome {
@@ -52,6 +57,22 @@ pub async fn run(run: &Run, args: &Args) -> Outcome {
         }
         Upped::Converged(planned, outcome) => {
             run.ui.outcome(&outcome);
+            let min = blueprint.servers.as_ref().map_or(0, |servers| usize::from(servers.min));
+            let outputs =
+                outputs(&blueprint.stack_name(), &planned.inventory, session.aws.endpoint_url.as_deref()).await;
+            // Behind HTTPS alone and without a name that resolves, no certificate fits: there the load balancer's own
+            // health checks, which the group has awaited, must do.
+            let askable = |api: &&String| api.starts_with("http://") || outputs.domain_url.as_ref() == Some(*api);
+            if let Some(api) = outputs.api_url.as_ref().filter(|_| min > 0 && !args.control_plane_only).filter(askable)
+            {
+                session.phase("asking the API");
+                let heard = await_instances(api, min, Duration::from_secs(300), &session.listener).await;
+                let heard = heard.map_err(|error| {
+                    let help = "see what the instances say with `provision status`, then run `provision up` again";
+                    run.fail(Exit::Failed, &error, Some(help))
+                })?;
+                run.ui.note(&format!("{} instances answer", heard.len()));
+            }
             show_outputs(run, &session, &blueprint.stack_name(), &planned.inventory).await;
             Ok(Exit::Done)
         }

@@ -71,6 +71,14 @@ pub enum PlaceError {
         /// Where it was looked for.
         looked: String,
     },
+    /// The server binary cannot run on the instances.
+    #[error("the server binary {path} cannot run on the instances", path = .path.display())]
+    Unfit {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        source: crate::release::artifact::ArtifactError,
+    },
     /// The server binary cannot be read.
     #[error("cannot read the server binary {path}", path = .path.display())]
     Artifact {
@@ -171,13 +179,12 @@ pub fn artifact(blueprint: &Blueprint, blueprint_directory: &Path) -> Result<Opt
     if !path.is_file() {
         return Err(PlaceError::NoArtifact { looked: path.display().to_string() });
     }
-    let hash = || -> std::io::Result<String> {
-        let mut hasher = Sha256::new();
-        std::io::copy(&mut std::fs::File::open(&path)?, &mut hasher)?;
-        Ok(hex::encode(hasher.finalize()))
-    };
-    match hash() {
-        Ok(sha256) => Ok(Some(Artifact { path, sha256 })),
+    match std::fs::read(&path) {
+        Ok(binary) => {
+            let checked = crate::release::artifact::check(&binary, servers.architecture);
+            checked.map_err(|source| PlaceError::Unfit { path: path.clone(), source })?;
+            Ok(Some(Artifact { path, sha256: hex::encode(Sha256::digest(&binary)) }))
+        }
         Err(source) => Err(PlaceError::Artifact { path, source }),
     }
 }
