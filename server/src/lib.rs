@@ -2,5 +2,18 @@
 //!
 //! Imports run downwards: `routes` -> `domain` -> `store`.
 
+pub mod cloud;
+pub mod config;
 pub mod domain;
+pub mod error;
+pub mod extract;
+pub mod lifecycle;
+pub mod middleware;
+pub mod router;
+pub mod routes;
+pub mod secrets;
+pub mod serve;
+pub mod shipping;
+pub mod state;
 pub mod store;
+pub mod telemetry;

@@ -7,6 +7,7 @@ pub mod cursor;
 pub mod error;
 pub mod event;
 pub mod game;
+pub mod journal;
 pub mod keys;
 pub mod reconcile;
 pub mod relay;

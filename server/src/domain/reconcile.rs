@@ -57,7 +57,7 @@ impl Reconciler {
             }
         }
         self.round = self.round.wrapping_add(1);
-        let wide = self.doubtful || self.round % WIDE_ROUNDS == 0;
+        let wide = self.doubtful || self.round.is_multiple_of(WIDE_ROUNDS);
         let reach = if wide { DOUBT } else { OVERLAP };
         let since = self.since.unwrap_or(started).min(started).saturating_sub(reach).unwrap_or(Timestamp::MIN);
         applied += self.recent(since).await?;

@@ -226,13 +226,13 @@ pub async fn around(game: &Game, board: &str, player: &PlayerId, radius: u32) ->
     Ok(Lines { page, season: key.season, stale, next_cursor: None })
 }
 
-/// The lines of some players, such as friends.
+/// The lines of some players, such as friends. `asked` counts also those whose ids cannot be any.
 ///
 /// # Errors
 /// When there are too many.
-pub async fn among(game: &Game, board: &str, players: &[PlayerId]) -> Result<Lines, DomainError> {
+pub async fn among(game: &Game, board: &str, asked: usize, players: &[PlayerId]) -> Result<Lines, DomainError> {
     let mut checks = Checks::default();
-    checks.require(players.len() <= MAX_PAGE as usize, "user_ids", format!("must be at most {MAX_PAGE}"));
+    checks.require(asked <= MAX_PAGE as usize, "user_ids", format!("must be at most {MAX_PAGE}"));
     checks.finish()?;
     let board = game.boards.find(Some(board))?;
     let key = game.boards.key(board);

@@ -1,0 +1,358 @@
+//! Configuration by environment. Every wrong value is reported, all at once, before anything is started.
+
+use std::{fmt, net::IpAddr, path::PathBuf, str::FromStr, time::Duration};
+
+use serde::de::DeserializeOwned;
+
+use crate::{
+    domain::{
+        Rules,
+        board::{Board, Boards, is_name},
+        shop::{Catalogue, CatalogueItem},
+    },
+    store::LogSettings,
+};
+
+/// Everything that can be set.
+#[derive(Debug)]
+pub struct Config {
+    /// Which stores.
+    pub store: StoreConfig,
+    /// The stack's name, for people.
+    pub stack: Option<String>,
+    /// SHA-256 of the release, for people and deploys.
+    pub release: Option<String>,
+    /// Where the assets are, for people.
+    pub assets_url: Option<String>,
+    /// The address to bind; unset: the instance's own with the stores on AWS, else the loopback.
+    pub host: Option<IpAddr>,
+    /// The API's port.
+    pub port: u16,
+    /// The metrics' port.
+    pub metrics_port: u16,
+    /// Where logs go.
+    pub logging: Logging,
+    /// The numbers of the game.
+    pub rules: Rules,
+    /// The boards.
+    pub boards: Boards,
+    /// What can be bought.
+    pub catalogue: Catalogue,
+    /// What is served at once.
+    pub limits: Limits,
+    /// After SIGTERM: how long requests are still taken while the load balancer looks away.
+    pub drain: Duration,
+}
+
+/// Which stores, and where they are.
+#[derive(Debug)]
+pub enum StoreConfig {
+    /// In a directory of this machine.
+    Embedded {
+        /// The directory.
+        data_dir: PathBuf,
+    },
+    /// MySQL, Redis and DynamoDB.
+    Aws(Box<AwsConfig>),
+}
+
+/// The stores on AWS, before their secrets are resolved.
+#[derive(Debug)]
+#[expect(missing_docs, reason = "each is the variable of the same name")]
+pub struct AwsConfig {
+    pub database_host: String,
+    pub database_port: u16,
+    pub database_name: String,
+    pub database_secret: String,
+    pub database_read_hosts: Vec<String>,
+    pub database_tls: bool,
+    pub database_connections: u32,
+    pub cache_host: String,
+    pub cache_port: u16,
+    pub cache_reader_host: Option<String>,
+    pub cache_secret: Option<String>,
+    pub cache_tls: bool,
+    pub log: LogSettings,
+    pub signing_secret: String,
+    pub ca_file: Option<PathBuf>,
+}
+
+/// Where logs go.
+#[derive(Debug)]
+pub struct Logging {
+    /// As `RUST_LOG`.
+    pub filter: String,
+    /// JSON lines instead of lines for people.
+    pub json: bool,
+    /// The CloudWatch Logs group to ship to.
+    pub group: Option<String>,
+}
+
+/// What is served at once, by group of routes.
+#[derive(Debug, Clone)]
+#[expect(missing_docs, reason = "each is a group of routes")]
+pub struct Limits {
+    pub sessions: usize,
+    pub purchases: usize,
+    pub scores: usize,
+    pub reads: usize,
+    pub ranking: usize,
+    pub events: usize,
+    pub admin: usize,
+    /// No request takes longer.
+    pub deadline: Duration,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            sessions: 256,
+            purchases: 512,
+            scores: 512,
+            reads: 256,
+            ranking: 256,
+            events: 256,
+            admin: 16,
+            deadline: Duration::from_secs(10),
+        }
+    }
+}
+
+/// Every wrong value.
+#[derive(Debug)]
+pub struct ConfigError {
+    problems: Vec<String>,
+}
+
+impl fmt::Display for ConfigError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("the configuration is wrong:")?;
+        self.problems.iter().try_for_each(|problem| write!(f, "\n  {problem}"))
+    }
+}
+
+impl std::error::Error for ConfigError {}
+
+/// Reads variables and collects what is wrong with them.
+struct Reader<'a> {
+    get: &'a dyn Fn(&str) -> Option<String>,
+    problems: Vec<String>,
+}
+
+impl Reader<'_> {
+    /// Empty is as good as unset.
+    fn text(&self, name: &str) -> Option<String> {
+        (self.get)(name).map(|value| value.trim().to_owned()).filter(|value| !value.is_empty())
+    }
+
+    fn wrong(&mut self, name: &str, message: impl fmt::Display) {
+        self.problems.push(format!("{name}: {message}"));
+    }
+
+    fn required(&mut self, name: &str) -> String {
+        self.text(name).unwrap_or_else(|| {
+            self.wrong(name, "must be set with GAME_STORE=aws");
+            String::new()
+        })
+    }
+
+    fn parsed<T: FromStr>(&mut self, name: &str, must_be: &str) -> Option<T> {
+        let text = self.text(name)?;
+        let value = text.parse().ok();
+        if value.is_none() {
+            self.wrong(name, format_args!("{text:?} is not {must_be}"));
+        }
+        value
+    }
+
+    fn number<T: FromStr + PartialOrd + fmt::Display + Copy>(
+        &mut self,
+        name: &str,
+        default: T,
+        least: T,
+        most: T,
+    ) -> T {
+        let Some(value) = self.parsed::<T>(name, &format!("a number from {least} to {most}")) else { return default };
+        if value < least || value > most {
+            self.wrong(name, format_args!("{value} is not from {least} to {most}"));
+            return default;
+        }
+        value
+    }
+
+    fn seconds(&mut self, name: &str, default: u64, most: u64) -> Duration {
+        Duration::from_secs(self.number(name, default, 0, most))
+    }
+
+    fn tls(&mut self, name: &str) -> bool {
+        match self.text(name).as_deref() {
+            None | Some("required") => true,
+            Some("off") => false,
+            Some(other) => {
+                self.wrong(name, format_args!("{other:?} is neither `required` nor `off`"));
+                true
+            }
+        }
+    }
+
+    fn json<T: DeserializeOwned>(&mut self, name: &str) -> Option<T> {
+        let text = self.text(name)?;
+        match serde_json::from_str(&text) {
+            Ok(value) => Some(value),
+            Err(error) => {
+                self.wrong(name, format_args!("is not the JSON expected: {error}"));
+                None
+            }
+        }
+    }
+}
+
+impl Config {
+    /// Reads the configuration through `get`, such as the process's environment.
+    ///
+    /// # Errors
+    /// With every wrong value.
+    pub fn read(get: &dyn Fn(&str) -> Option<String>) -> Result<Self, ConfigError> {
+        let mut reader = Reader { get, problems: Vec::new() };
+        let store = store(&mut reader);
+        let on_aws = matches!(store, StoreConfig::Aws(_));
+        let config = Self {
+            stack: reader.text("GAME_STACK"),
+            release: reader.text("GAME_RELEASE"),
+            assets_url: reader.text("GAME_ASSETS_URL"),
+            host: reader.parsed("GAME_HOST", "an IP address"),
+            port: reader.number("GAME_PORT", 8080, 0, u16::MAX),
+            metrics_port: reader.number("GAME_METRICS_PORT", 9100, 0, u16::MAX),
+            logging: logging(&mut reader, on_aws),
+            rules: rules(&mut reader),
+            boards: boards(&mut reader),
+            catalogue: catalogue(&mut reader),
+            limits: limits(&mut reader),
+            drain: reader.seconds("GAME_DRAIN_SECONDS", if on_aws { 5 } else { 0 }, 300),
+            store,
+        };
+        if config.port != 0 && config.port == config.metrics_port {
+            reader.wrong("GAME_METRICS_PORT", "must not be the same as GAME_PORT");
+        }
+        if reader.problems.is_empty() { Ok(config) } else { Err(ConfigError { problems: reader.problems }) }
+    }
+}
+
+fn store(reader: &mut Reader<'_>) -> StoreConfig {
+    match reader.text("GAME_STORE").as_deref() {
+        Some("aws") => StoreConfig::Aws(Box::new(aws(reader))),
+        other => {
+            if let Some(other) = other.filter(|other| *other != "embedded") {
+                reader.wrong("GAME_STORE", format_args!("{other:?} is neither `embedded` nor `aws`"));
+            }
+            let data_dir = reader.text("GAME_DATA_DIR").unwrap_or_else(|| "./game-data".to_owned());
+            StoreConfig::Embedded { data_dir: PathBuf::from(data_dir) }
+        }
+    }
+}
+
+fn aws(reader: &mut Reader<'_>) -> AwsConfig {
+    let hosts = reader.text("GAME_DATABASE_READ_HOSTS").unwrap_or_default();
+    AwsConfig {
+        database_host: reader.required("GAME_DATABASE_HOST"),
+        database_port: reader.number("GAME_DATABASE_PORT", 3306, 1, u16::MAX),
+        database_name: reader.text("GAME_DATABASE_NAME").unwrap_or_else(|| "game".to_owned()),
+        database_secret: reader.required("GAME_DATABASE_SECRET"),
+        database_read_hosts: hosts.split(',').map(str::trim).filter(|h| !h.is_empty()).map(str::to_owned).collect(),
+        database_tls: reader.tls("GAME_DATABASE_TLS"),
+        database_connections: reader.number("GAME_DATABASE_CONNECTIONS", 20, 2, 1000),
+        cache_host: reader.required("GAME_CACHE_HOST"),
+        cache_port: reader.number("GAME_CACHE_PORT", 6379, 1, u16::MAX),
+        cache_reader_host: reader.text("GAME_CACHE_READER_HOST"),
+        cache_secret: reader.text("GAME_CACHE_SECRET"),
+        cache_tls: reader.tls("GAME_CACHE_TLS"),
+        log: LogSettings {
+            table: reader.required("GAME_LOG_TABLE"),
+            retention_days: reader.number("GAME_LOG_RETENTION_DAYS", 90, 1, 3650),
+        },
+        signing_secret: reader.required("GAME_SIGNING_SECRET"),
+        ca_file: reader.text("GAME_CA_FILE").map(PathBuf::from),
+    }
+}
+
+fn logging(reader: &mut Reader<'_>, on_aws: bool) -> Logging {
+    let filter = reader.text("GAME_LOG").unwrap_or_else(|| "info".to_owned());
+    if let Err(error) = tracing_subscriber::EnvFilter::try_new(&filter) {
+        reader.wrong("GAME_LOG", error);
+    }
+    let json = match reader.text("GAME_LOG_FORMAT").as_deref() {
+        None => on_aws,
+        Some("json") => true,
+        Some("text") => false,
+        Some(other) => {
+            reader.wrong("GAME_LOG_FORMAT", format_args!("{other:?} is neither `json` nor `text`"));
+            on_aws
+        }
+    };
+    Logging { filter, json, group: reader.text("GAME_LOG_GROUP") }
+}
+
+fn rules(reader: &mut Reader<'_>) -> Rules {
+    const MOST: i64 = 1 << 53;
+    let start_coins = reader.number("GAME_START_COINS", 1000, 0, MOST);
+    let max_balance = reader.number("GAME_MAX_COINS", MOST, 1, MOST);
+    if start_coins > max_balance {
+        reader.wrong("GAME_START_COINS", format_args!("{start_coins} is above GAME_MAX_COINS ({max_balance})"));
+    }
+    Rules {
+        start_coins,
+        max_balance,
+        slots: reader.number("GAME_SLOTS", 3, 1, 200),
+        access_lifetime: Duration::from_secs(reader.number("GAME_ACCESS_TOKEN_SECONDS", 3600, 60, 86_400)),
+        refresh_lifetime: Duration::from_secs(86_400 * reader.number("GAME_REFRESH_TOKEN_DAYS", 90, 1, 3650)),
+    }
+}
+
+fn boards(reader: &mut Reader<'_>) -> Boards {
+    let season = reader.text("GAME_SEASON").unwrap_or_else(|| "all".to_owned());
+    if !is_name(&season) {
+        reader.wrong("GAME_SEASON", format_args!("{season:?} is not 1 to 64 of a-z, 0-9, '-', '_'"));
+    }
+    let boards: Vec<Board> = reader.json("GAME_BOARDS").unwrap_or_else(|| vec![Board::named("main")]);
+    let mut names = std::collections::HashSet::new();
+    for board in &boards {
+        if !is_name(&board.name) {
+            reader.wrong("GAME_BOARDS", format_args!("{:?} is not 1 to 64 of a-z, 0-9, '-', '_'", board.name));
+        }
+        if !names.insert(&board.name) {
+            reader.wrong("GAME_BOARDS", format_args!("{:?} is there twice", board.name));
+        }
+    }
+    let mut boards = boards.into_iter();
+    let first = boards.next().unwrap_or_else(|| {
+        reader.wrong("GAME_BOARDS", "must name at least one board");
+        Board::named("main")
+    });
+    Boards::new(first, boards.collect(), season)
+}
+
+fn catalogue(reader: &mut Reader<'_>) -> Catalogue {
+    let items: Vec<CatalogueItem> = reader.json("GAME_CATALOG").unwrap_or_else(Catalogue::starter);
+    match Catalogue::new(items) {
+        Ok(catalogue) => catalogue,
+        Err(error) => {
+            reader.wrong("GAME_CATALOG", error);
+            Catalogue::new(Vec::new()).expect("an empty catalogue has nothing wrong")
+        }
+    }
+}
+
+fn limits(reader: &mut Reader<'_>) -> Limits {
+    let default = Limits::default();
+    let mut limit = |name, default| reader.number(name, default, 1, 100_000);
+    Limits {
+        sessions: limit("GAME_LIMIT_SESSIONS", default.sessions),
+        purchases: limit("GAME_LIMIT_PURCHASES", default.purchases),
+        scores: limit("GAME_LIMIT_SCORES", default.scores),
+        reads: limit("GAME_LIMIT_READS", default.reads),
+        ranking: limit("GAME_LIMIT_RANKING", default.ranking),
+        events: limit("GAME_LIMIT_EVENTS", default.events),
+        admin: limit("GAME_LIMIT_ADMIN", default.admin),
+        deadline: Duration::from_millis(reader.number("GAME_DEADLINE_MS", 10_000, 100, 60_000)),
+    }
+}

@@ -1,0 +1,102 @@
+//! Around every request: an id, a log line, metrics; concurrency limits and deadlines.
+
+use std::{
+    sync::Arc,
+    time::{Duration, Instant},
+};
+
+use axum::{
+    extract::{MatchedPath, Request, State},
+    http::{HeaderMap, HeaderValue},
+    middleware::Next,
+    response::{IntoResponse, Response},
+};
+use tokio::sync::Semaphore;
+use tracing::Instrument as _;
+
+use crate::{
+    error::{OVERLOADED, Problem, TIMED_OUT},
+    state::Shared,
+};
+
+const REQUEST_ID: &str = "x-request-id";
+
+fn request_id(headers: &HeaderMap, app: &Shared) -> String {
+    headers
+        .get(REQUEST_ID)
+        .and_then(|value| value.to_str().ok())
+        .filter(|id| (1..=64).contains(&id.len()) && id.bytes().all(|b| b.is_ascii_graphic()))
+        .map_or_else(|| app.game.world.ulid(), str::to_owned)
+}
+
+/// The address that the load balancer saw: it appends to what the client may have made up.
+fn client(headers: &HeaderMap) -> Option<&str> {
+    let last = headers.get_all("x-forwarded-for").iter().next_back()?;
+    last.to_str().ok()?.rsplit(',').next().map(str::trim)
+}
+
+/// Gives the request an id, writes a log line and metrics about it, and writes problems out.
+pub async fn frame(State(app): State<Shared>, request: Request, next: Next) -> Response {
+    let started = Instant::now();
+    let id = request_id(request.headers(), &app);
+    let route = request.extensions().get::<MatchedPath>().map_or("unmatched", MatchedPath::as_str).to_owned();
+    let method = request.method().clone();
+    let client = client(request.headers()).unwrap_or("-").to_owned();
+    let span = tracing::info_span!("request", request_id = %id, %method, route);
+    let mut response = next.run(request).instrument(span.clone()).await;
+    if let Some(problem) = response.extensions_mut().remove::<Problem>() {
+        let plain = response;
+        response = problem.render(&id);
+        if let Some(allow) = plain.headers().get("allow") {
+            response.headers_mut().insert("allow", allow.clone());
+        }
+    }
+    if let Ok(value) = HeaderValue::from_str(&id) {
+        response.headers_mut().insert(REQUEST_ID, value);
+    }
+    let elapsed = started.elapsed();
+    let status = response.status().as_u16();
+    let labels = [("method", method.to_string()), ("route", route.clone()), ("status", status.to_string())];
+    metrics::counter!("http_requests_total", &labels).increment(1);
+    metrics::histogram!("http_request_duration_seconds", &labels[..2]).record(elapsed.as_secs_f64());
+    let millis = u64::try_from(elapsed.as_millis()).unwrap_or(u64::MAX);
+    span.in_scope(|| {
+        if matches!(route.as_str(), "/livez" | "/readyz") {
+            tracing::debug!(status, millis, client, "answered");
+        } else {
+            tracing::info!(status, millis, client, "answered");
+        }
+    });
+    response
+}
+
+/// A group of routes that is served at most so many at a time and each at most so long.
+#[derive(Debug)]
+pub struct Gate {
+    name: &'static str,
+    permits: Semaphore,
+    deadline: Duration,
+}
+
+impl Gate {
+    /// A gate of its own for a group of routes, so that one group's load does not use up another's room.
+    #[must_use]
+    pub fn new(name: &'static str, at_once: usize, deadline: Duration) -> Arc<Self> {
+        Arc::new(Self { name, permits: Semaphore::new(at_once), deadline })
+    }
+}
+
+/// Lets a request through its gate, or sheds it at once: a queue would only make every answer late.
+pub async fn gate(State(gate): State<Arc<Gate>>, request: Request, next: Next) -> Response {
+    let Ok(_permit) = gate.permits.try_acquire() else {
+        metrics::counter!("http_shed_total", "group" => gate.name).increment(1);
+        return Problem::new(&OVERLOADED).into_response();
+    };
+    match tokio::time::timeout(gate.deadline, next.run(request)).await {
+        Ok(response) => response,
+        Err(_) => {
+            metrics::counter!("http_timed_out_total", "group" => gate.name).increment(1);
+            Problem::new(&TIMED_OUT).into_response()
+        }
+    }
+}

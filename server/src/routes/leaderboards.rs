@@ -1,0 +1,216 @@
+//! Leaderboards.
+
+use axum::{
+    Json,
+    extract::{Path, State},
+};
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+use utoipa::{IntoParams, ToSchema};
+use utoipa_axum::{router::OpenApiRouter, routes};
+
+use crate::{
+    domain::score,
+    error::{Problem, ProblemDocument},
+    extract::{Body, Caller, Params, player_named},
+    state::Shared,
+    store::PlayerId,
+};
+
+/// Which lines.
+#[derive(Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
+pub struct PageParams {
+    /// Lines in the answer, 1 to 200.
+    #[serde(default = "default_limit")]
+    #[param(default = 50, minimum = 1, maximum = 200)]
+    limit: u32,
+    /// From the answer before: the lines behind it.
+    cursor: Option<String>,
+    /// The running one if left out.
+    season: Option<String>,
+}
+
+fn default_limit() -> u32 {
+    50
+}
+
+/// How many lines.
+#[derive(Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
+pub struct AroundParams {
+    /// Lines above and below, at most 100.
+    #[serde(default = "default_radius")]
+    #[param(default = 5, maximum = 100)]
+    radius: u32,
+}
+
+fn default_radius() -> u32 {
+    5
+}
+
+/// Whose lines.
+#[derive(Deserialize, ToSchema)]
+pub struct Friends {
+    /// At most 200.
+    #[schema(max_items = 200)]
+    user_ids: Vec<String>,
+}
+
+/// Lines of a leaderboard.
+#[derive(Serialize, ToSchema)]
+pub struct Leaderboard {
+    /// The leaderboard.
+    board: String,
+    /// In order of rank.
+    entries: Vec<Entry>,
+    /// Players on the leaderboard.
+    total: u64,
+    /// For the lines behind these; null at the end.
+    next_cursor: Option<String>,
+    /// The season.
+    season: String,
+    /// True while the ranking is being rebuilt: lines may be missing.
+    stale: bool,
+}
+
+/// A line.
+#[derive(Serialize, ToSchema)]
+pub struct Entry {
+    /// From 1; equal scores rank by who reached theirs first.
+    rank: u64,
+    /// The player.
+    user_id: String,
+    /// The score that counts.
+    score: i64,
+    /// When it was reached.
+    achieved_at: Timestamp,
+}
+
+fn leaderboard(board: &str, lines: score::Lines) -> Json<Leaderboard> {
+    let entries = lines.page.entries.into_iter().map(|entry| Entry {
+        rank: entry.rank,
+        user_id: entry.key.player.to_string(),
+        score: entry.key.score,
+        achieved_at: entry.key.achieved_at,
+    });
+    Json(Leaderboard {
+        board: board.to_owned(),
+        entries: entries.collect(),
+        total: lines.page.total,
+        next_cursor: lines.next_cursor,
+        season: lines.season,
+        stale: lines.stale,
+    })
+}
+
+async fn page(app: &Shared, board: Option<&str>, params: &PageParams) -> Result<Json<Leaderboard>, Problem> {
+    let name = app.game.boards.find(board)?.name.clone();
+    let season = params.season.as_deref();
+    let lines = score::page(&app.game, Some(&name), season, params.limit, params.cursor.as_deref()).await?;
+    Ok(leaderboard(&name, lines))
+}
+
+/// The default leaderboard, from the top.
+#[utoipa::path(
+    get, path = "/v1/leaderboard", tag = "leaderboards", operation_id = "get_default_leaderboard",
+    params(PageParams),
+    security(("access_token" = [])),
+    responses(
+        (status = 200, body = Leaderboard),
+        (status = 400, description = "The cursor is not valid.", body = ProblemDocument, content_type = "application/problem+json"),
+        (status = 401, description = "No valid access token.", body = ProblemDocument, content_type = "application/problem+json"),
+        (status = "default", description = "A problem.", body = ProblemDocument, content_type = "application/problem+json"),
+    )
+)]
+async fn default_board(
+    State(app): State<Shared>,
+    _: Caller,
+    Params(params): Params<PageParams>,
+) -> Result<Json<Leaderboard>, Problem> {
+    page(&app, None, &params).await
+}
+
+/// A leaderboard, from the top.
+#[utoipa::path(
+    get, path = "/v1/leaderboards/{board}", tag = "leaderboards", operation_id = "get_leaderboard",
+    params(("board" = String, Path, description = "The leaderboard."), PageParams),
+    security(("access_token" = [])),
+    responses(
+        (status = 200, body = Leaderboard),
+        (status = 400, description = "The cursor is not valid.", body = ProblemDocument, content_type = "application/problem+json"),
+        (status = 401, description = "No valid access token.", body = ProblemDocument, content_type = "application/problem+json"),
+        (status = 404, description = "No such leaderboard or season.", body = ProblemDocument, content_type = "application/problem+json"),
+        (status = "default", description = "A problem.", body = ProblemDocument, content_type = "application/problem+json"),
+    )
+)]
+async fn named_board(
+    State(app): State<Shared>,
+    _: Caller,
+    Path(board): Path<String>,
+    Params(params): Params<PageParams>,
+) -> Result<Json<Leaderboard>, Problem> {
+    page(&app, Some(&board), &params).await
+}
+
+/// The lines around a player's.
+#[utoipa::path(
+    get, path = "/v1/leaderboards/{board}/around/{id}", tag = "leaderboards", operation_id = "get_leaderboard_around",
+    params(
+        ("board" = String, Path, description = "The leaderboard."),
+        ("id" = String, Path, description = "Any player's id."),
+        AroundParams,
+    ),
+    security(("access_token" = [])),
+    responses(
+        (status = 200, body = Leaderboard),
+        (status = 401, description = "No valid access token.", body = ProblemDocument, content_type = "application/problem+json"),
+        (status = 404, description = "No such player or leaderboard, or no score on it.", body = ProblemDocument, content_type = "application/problem+json"),
+        (status = "default", description = "A problem.", body = ProblemDocument, content_type = "application/problem+json"),
+    )
+)]
+async fn around(
+    State(app): State<Shared>,
+    _: Caller,
+    Path((board, id)): Path<(String, String)>,
+    Params(params): Params<AroundParams>,
+) -> Result<Json<Leaderboard>, Problem> {
+    let lines = score::around(&app.game, &board, &player_named(&id)?, params.radius).await?;
+    Ok(leaderboard(&board, lines))
+}
+
+/// The lines of some players. Who has no score is left out.
+#[utoipa::path(
+    post, path = "/v1/leaderboards/{board}/friends", tag = "leaderboards", operation_id = "get_leaderboard_friends",
+    params(("board" = String, Path, description = "The leaderboard.")),
+    request_body = Friends,
+    security(("access_token" = [])),
+    responses(
+        (status = 200, body = Leaderboard),
+        (status = 401, description = "No valid access token.", body = ProblemDocument, content_type = "application/problem+json"),
+        (status = 404, description = "No such leaderboard.", body = ProblemDocument, content_type = "application/problem+json"),
+        (status = 422, description = "Too many players.", body = ProblemDocument, content_type = "application/problem+json"),
+        (status = "default", description = "A problem.", body = ProblemDocument, content_type = "application/problem+json"),
+    )
+)]
+async fn friends(
+    State(app): State<Shared>,
+    _: Caller,
+    Path(board): Path<String>,
+    Body(body): Body<Friends>,
+) -> Result<Json<Leaderboard>, Problem> {
+    // What cannot be an id is nobody's.
+    let players: Vec<PlayerId> = body.user_ids.iter().filter_map(|id| PlayerId::parse(id)).collect();
+    let lines = score::among(&app.game, &board, body.user_ids.len(), &players).await?;
+    Ok(leaderboard(&board, lines))
+}
+
+/// The routes of this noun.
+#[must_use]
+pub fn router() -> OpenApiRouter<Shared> {
+    OpenApiRouter::new()
+        .routes(routes!(default_board))
+        .routes(routes!(named_board))
+        .routes(routes!(around))
+        .routes(routes!(friends))
+}

@@ -1,0 +1,287 @@
+//! From configuration to a served port, and back to nothing on SIGTERM.
+
+use std::{
+    net::{IpAddr, Ipv4Addr, SocketAddr},
+    path::Path,
+    sync::Arc,
+    time::Duration,
+};
+
+use aws_config::SdkConfig;
+use jiff::SignedDuration;
+use metrics_exporter_prometheus::PrometheusHandle;
+use tokio::{
+    net::TcpListener,
+    signal::unix::{SignalKind, signal},
+    task::JoinHandle,
+};
+use tokio_util::sync::CancellationToken;
+
+use crate::{
+    cloud,
+    config::{Config, StoreConfig},
+    domain::{Game, clock::World, reconcile::Reconciler, relay::Relay},
+    lifecycle::{About, Health, start_up},
+    router,
+    secrets::{self, Keys},
+    shipping::Shipper,
+    state::App,
+    store::{self, BoxError, Stores},
+    telemetry,
+};
+
+/// Requests in flight get this long after the port is closed.
+const IN_FLIGHT: Duration = Duration::from_secs(20);
+const FLUSH: Duration = Duration::from_secs(10);
+const RETRY: Duration = Duration::from_secs(2);
+const RUNS_KEPT: SignedDuration = SignedDuration::from_hours(7 * 24);
+
+/// Why the server did not start, or stopped.
+#[derive(Debug, thiserror::Error)]
+pub enum ServeError {
+    /// A port cannot be had.
+    #[error("cannot listen on {address}")]
+    Listen {
+        /// Which one.
+        address: SocketAddr,
+        /// Why.
+        #[source]
+        source: std::io::Error,
+    },
+    /// Anything else, on the way up.
+    #[error("cannot start: {step}")]
+    Start {
+        /// What was being done.
+        step: &'static str,
+        /// Why.
+        #[source]
+        source: BoxError,
+    },
+}
+
+fn start_error(step: &'static str) -> impl FnOnce(BoxError) -> ServeError {
+    move |source| ServeError::Start { step, source }
+}
+
+/// Runs the server until it is told to stop.
+///
+/// # Errors
+/// When it cannot start.
+pub async fn run(config: Config) -> Result<(), ServeError> {
+    let lines = telemetry::start_logging(&config.logging).map_err(start_error("logging"))?;
+    let metrics = telemetry::start_metrics().map_err(start_error("metrics"))?;
+    let stop = CancellationToken::new();
+    stop_on_signal(&stop).map_err(|error| start_error("signals")(error.into()))?;
+    let on_aws = matches!(config.store, StoreConfig::Aws(_));
+    let sdk = if on_aws || lines.is_some() { Some(cloud::sdk_config().await) } else { None };
+    let instance = if on_aws { until_it_works("instance id", &stop, cloud::instance_id).await } else { None };
+    let shipper = match (lines, &sdk, &config.logging.group) {
+        (Some(lines), Some(sdk), Some(group)) => {
+            let stream = instance.clone().unwrap_or_else(|| World::default().ulid());
+            Some(Shipper::start(sdk, group.clone(), stream, lines))
+        }
+        _ => None,
+    };
+    let result = serve(config, sdk.as_ref(), instance, metrics, &stop).await;
+    if let Err(error) = &result {
+        tracing::error!(error = error as &dyn std::error::Error, "the server stops");
+    }
+    if let Some(shipper) = shipper {
+        shipper.finish(FLUSH).await;
+    }
+    result
+}
+
+async fn serve(
+    config: Config,
+    sdk: Option<&SdkConfig>,
+    instance: Option<String>,
+    metrics: PrometheusHandle,
+    stop: &CancellationToken,
+) -> Result<(), ServeError> {
+    let Some((stores, keys)) = open(&config, sdk, stop).await? else { return Ok(()) };
+    let Some(host) = address(&config, stop).await else { return Ok(()) };
+    let game =
+        Arc::new(Game::new(stores, World::default(), config.boards, config.catalogue, config.rules, &keys.signing));
+    let about = About { release: config.release, instance, stack: config.stack, assets_url: config.assets_url };
+    let health = Arc::new(Health::new(about));
+    let app = Arc::new(App { game: game.clone(), health: health.clone(), operator_key: keys.operator });
+    let api = listen(SocketAddr::new(host, config.port)).await?;
+    let metrics_port = listen(SocketAddr::new(host, config.metrics_port)).await?;
+    let background = Background::start(&game, &health, metrics, metrics_port, stop);
+    serve_until_stopped(api, router::router(app, &config.limits), &health, config.drain, stop).await;
+    background.finish().await;
+    game.stores.ranking.close().await;
+    game.stores.ledger.close().await;
+    tracing::info!("stopped");
+    Ok(())
+}
+
+/// Opens the stores. On AWS, what is not there yet is waited for: the database may be failing over.
+async fn open(
+    config: &Config,
+    sdk: Option<&SdkConfig>,
+    stop: &CancellationToken,
+) -> Result<Option<(Stores, Keys)>, ServeError> {
+    match (&config.store, sdk) {
+        (StoreConfig::Aws(aws), Some(sdk)) => {
+            let secrets = || secrets::from_aws(aws, sdk);
+            let Some((settings, keys)) = until_it_works("secrets", stop, secrets).await else { return Ok(None) };
+            let open = || store::aws::open(&settings, sdk);
+            Ok(until_it_works("stores", stop, open).await.map(|stores| (stores, keys)))
+        }
+        (StoreConfig::Embedded { data_dir }, _) => embedded(data_dir).await.map(Some),
+        (StoreConfig::Aws(_), None) => Ok(None),
+    }
+}
+
+async fn embedded(directory: &Path) -> Result<(Stores, Keys), ServeError> {
+    std::fs::create_dir_all(directory).map_err(|error| start_error("data directory")(error.into()))?;
+    let keys =
+        secrets::from_directory(directory, &World::default()).map_err(|error| start_error("keys")(error.into()))?;
+    let stores = store::embedded::open(directory).await.map_err(|error| start_error("stores")(error.into()))?;
+    tracing::info!(directory = %directory.display(), "embedded stores; the operator key is in keys.json there");
+    Ok((stores, keys))
+}
+
+async fn address(config: &Config, stop: &CancellationToken) -> Option<IpAddr> {
+    match (config.host, &config.store) {
+        (Some(host), _) => Some(host),
+        (None, StoreConfig::Aws(_)) => until_it_works("own address", stop, cloud::local_address).await,
+        (None, StoreConfig::Embedded { .. }) => Some(Ipv4Addr::LOCALHOST.into()),
+    }
+}
+
+/// Tries until it works or the server is told to stop.
+async fn until_it_works<T, E, F>(what: &'static str, stop: &CancellationToken, attempt: impl Fn() -> F) -> Option<T>
+where
+    E: std::error::Error + 'static,
+    F: Future<Output = Result<T, E>>,
+{
+    loop {
+        let error = tokio::select! {
+            result = attempt() => match result {
+                Ok(value) => return Some(value),
+                Err(error) => error,
+            },
+            () = stop.cancelled() => return None,
+        };
+        tracing::warn!(error = &error as &dyn std::error::Error, what, "not available yet; trying again");
+        tokio::select! {
+            () = tokio::time::sleep(RETRY) => {}
+            () = stop.cancelled() => return None,
+        }
+    }
+}
+
+async fn listen(address: SocketAddr) -> Result<TcpListener, ServeError> {
+    TcpListener::bind(address).await.map_err(|source| ServeError::Listen { address, source })
+}
+
+fn stop_on_signal(stop: &CancellationToken) -> std::io::Result<()> {
+    let mut terminate = signal(SignalKind::terminate())?;
+    let mut interrupt = signal(SignalKind::interrupt())?;
+    let stop = stop.clone();
+    tokio::spawn(async move {
+        tokio::select! {
+            _ = terminate.recv() => {}
+            _ = interrupt.recv() => {}
+        }
+        stop.cancel();
+    });
+    Ok(())
+}
+
+/// Not ready, still serving while the load balancer looks away; then no new connections; then what is in flight.
+async fn serve_until_stopped(
+    listener: TcpListener,
+    router: axum::Router,
+    health: &Arc<Health>,
+    drain: Duration,
+    stop: &CancellationToken,
+) {
+    if let Ok(address) = listener.local_addr() {
+        tracing::info!(%address, "listening; the API is described at /docs");
+    }
+    let closing = CancellationToken::new();
+    let close = {
+        let (stop, closing, health) = (stop.clone(), closing.clone(), health.clone());
+        async move {
+            stop.cancelled().await;
+            health.set_draining();
+            tracing::info!("draining");
+            tokio::time::sleep(drain).await;
+            closing.cancel();
+        }
+    };
+    let late = async {
+        closing.cancelled().await;
+        tokio::time::sleep(IN_FLIGHT).await;
+    };
+    tokio::select! {
+        result = axum::serve(listener, router).with_graceful_shutdown(close) => {
+            if let Err(error) = result {
+                tracing::error!(error = &error as &dyn std::error::Error, "serving failed");
+            }
+        }
+        () = late => tracing::warn!("requests were still in flight"),
+    }
+}
+
+/// What runs beside requests.
+struct Background {
+    stop: CancellationToken,
+    relay: JoinHandle<Relay>,
+    others: Vec<JoinHandle<()>>,
+}
+
+impl Background {
+    fn start(
+        game: &Arc<Game>,
+        health: &Arc<Health>,
+        metrics: PrometheusHandle,
+        metrics_port: TcpListener,
+        stop: &CancellationToken,
+    ) -> Self {
+        // It goes on while requests drain.
+        let own_stop = CancellationToken::new();
+        let relay = tokio::spawn(Relay::new(game.clone()).run(own_stop.clone()));
+        let others = vec![
+            tokio::spawn(start_up(game.clone(), health.clone(), stop.clone())),
+            tokio::spawn(Reconciler::new(game.clone()).run(own_stop.clone())),
+            tokio::spawn(housekeeping(game.clone(), metrics.clone(), own_stop.clone())),
+            tokio::spawn(async move {
+                let _ = axum::serve(metrics_port, router::metrics_router(metrics)).await;
+            }),
+        ];
+        Self { stop: own_stop, relay, others }
+    }
+
+    async fn finish(self) {
+        self.stop.cancel();
+        match self.relay.await {
+            Ok(relay) => relay.flush(FLUSH).await,
+            Err(error) => tracing::error!(error = &error as &dyn std::error::Error, "the relay failed"),
+        }
+        for task in self.others {
+            task.abort();
+        }
+    }
+}
+
+/// Removes what is past its time, and keeps the metrics' histograms small.
+async fn housekeeping(game: Arc<Game>, metrics: PrometheusHandle, stop: CancellationToken) {
+    const BATCH: u32 = 1000;
+    while !stop.is_cancelled() {
+        metrics.run_upkeep();
+        let now = game.world.now();
+        let before = now.saturating_sub(RUNS_KEPT).unwrap_or(jiff::Timestamp::MIN);
+        if let Err(error) = game.stores.ledger.purge(before, now, BATCH).await {
+            tracing::warn!(error = &error as &dyn std::error::Error, "old rows could not be removed");
+        }
+        tokio::select! {
+            () = tokio::time::sleep(Duration::from_secs(10)) => {}
+            () = stop.cancelled() => {}
+        }
+    }
+}

@@ -1,0 +1,20 @@
+//! What every handler has at hand.
+
+use std::sync::Arc;
+
+use secrecy::SecretString;
+
+use crate::{domain::Game, lifecycle::Health};
+
+/// The running server.
+pub struct App {
+    /// The game and its stores.
+    pub game: Arc<Game>,
+    /// Whether it may get traffic.
+    pub health: Arc<Health>,
+    /// Opens `/admin/v1`.
+    pub operator_key: SecretString,
+}
+
+/// As handlers get it.
+pub type Shared = Arc<App>;

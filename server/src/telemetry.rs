@@ -1,0 +1,109 @@
+//! Logs to the console and, in a copy, to whoever ships them.
+
+use std::io::{self, IsTerminal as _, Write};
+
+use metrics_exporter_prometheus::{Matcher, PrometheusBuilder, PrometheusHandle};
+use tokio::sync::mpsc;
+use tracing_subscriber::{
+    EnvFilter, Layer as _,
+    filter::{FilterExt as _, filter_fn},
+    fmt::MakeWriter,
+    layer::SubscriberExt as _,
+    util::SubscriberInitExt as _,
+};
+
+use crate::{config::Logging, shipping::TARGET, store::BoxError};
+
+/// Lines that wait to be shipped; more are counted and dropped, so that logging never waits.
+const BUFFER: usize = 20_000;
+
+/// A line of the log and when it was written (milliseconds).
+pub struct Line {
+    /// Milliseconds since 1970.
+    pub at: i64,
+    /// JSON.
+    pub text: String,
+}
+
+#[derive(Clone)]
+struct Copies(mpsc::Sender<Line>);
+
+/// Collects one line.
+struct Copy {
+    to: mpsc::Sender<Line>,
+    bytes: Vec<u8>,
+}
+
+impl<'a> MakeWriter<'a> for Copies {
+    type Writer = Copy;
+
+    fn make_writer(&'a self) -> Copy {
+        Copy { to: self.0.clone(), bytes: Vec::with_capacity(256) }
+    }
+}
+
+impl Write for Copy {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.bytes.extend_from_slice(bytes);
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+impl Drop for Copy {
+    fn drop(&mut self) {
+        let text = String::from_utf8_lossy(&self.bytes).trim_end().to_owned();
+        let line = Line { at: jiff::Timestamp::now().as_millisecond(), text };
+        if !line.text.is_empty() && self.to.try_send(line).is_err() {
+            metrics::counter!("log_lines_dropped_total").increment(1);
+        }
+    }
+}
+
+/// Starts logging. Answers the lines to ship, if they are to be shipped.
+///
+/// # Errors
+/// When logging was started before in this process.
+pub fn start_logging(logging: &Logging) -> Result<Option<mpsc::Receiver<Line>>, BoxError> {
+    let filter = || EnvFilter::try_new(&logging.filter);
+    let console = tracing_subscriber::fmt::layer().with_writer(io::stderr).with_ansi(io::stderr().is_terminal());
+    let console = if logging.json {
+        console.json().flatten_event(true).with_current_span(true).with_span_list(false).boxed()
+    } else {
+        console.boxed()
+    };
+    let (shipped, lines) = if logging.group.is_some() {
+        let (sender, receiver) = mpsc::channel(BUFFER);
+        // What the shipping says of itself would feed on itself.
+        let others = filter_fn(|metadata| metadata.target() != TARGET);
+        let layer = tracing_subscriber::fmt::layer()
+            .with_writer(Copies(sender))
+            .with_ansi(false)
+            .json()
+            .flatten_event(true)
+            .with_current_span(true)
+            .with_span_list(false)
+            .with_filter(filter()?.and(others));
+        (Some(layer), Some(receiver))
+    } else {
+        (None, None)
+    };
+    tracing_subscriber::registry().with(console.with_filter(filter()?)).with(shipped).try_init()?;
+    Ok(lines)
+}
+
+/// Starts collecting metrics.
+///
+/// # Errors
+/// When that was started before in this process.
+pub fn start_metrics() -> Result<PrometheusHandle, BoxError> {
+    const SECONDS: [f64; 12] = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 10.0];
+    let builder = PrometheusBuilder::new().set_buckets_for_metric(Matcher::Suffix("_seconds".to_owned()), &SECONDS)?;
+    let recorder = builder.build_recorder();
+    let handle = recorder.handle();
+    metrics::set_global_recorder(recorder)?;
+    Ok(handle)
+}
