@@ -17,3 +17,6 @@ pub mod shipping;
 pub mod state;
 pub mod store;
 pub mod telemetry;
+
+#[cfg(test)]
+mod http_tests;

@@ -3,6 +3,7 @@
 //! Every operation of [`Ledger`] that writes is one transaction: it has happened wholly, durably, when it answers `Ok`,
 //! and an error means that it is unknown whether it happened. Repeating it with the same keys is always safe.
 
+mod coin_records;
 mod error;
 mod event;
 mod ports;
@@ -13,13 +14,13 @@ mod settings;
 pub mod aws;
 pub mod embedded;
 
+pub use coin_records::{Grant, GrantOutcome, GrantRow, LedgerEntry, PurchaseOrder, PurchaseOutcome, PurchaseRow};
 pub use error::{BoxError, StoreError};
 pub use event::{Event, EventPage, LOG_SHARDS, LogPosition, WriteReport, day_of, log_shard};
 pub use ports::{EventLog, Ledger, Ranking, ScoreCursor, Stores};
 pub use rank_key::{BoardKey, Order, RankKey};
 pub use records::{
-    Account, AccountOutcome, Advance, Grant, GrantOutcome, GrantRow, Item, LedgerEntry, NewAccount, Player, PlayerId,
-    Profile, PurchaseOrder, PurchaseOutcome, PurchaseRow, RankPage, RankedEntry, ScoreOutcome, ScoreResult, ScoreRow,
-    ScoreWrite, SessionRow,
+    Account, AccountOutcome, Advance, Item, NewAccount, Player, PlayerId, Profile, RankPage, RankedEntry, ScoreOutcome,
+    ScoreResult, ScoreRow, ScoreWrite, SessionRow,
 };
 pub use settings::{AwsSettings, CacheSettings, DatabaseSettings, LogSettings};

@@ -1,9 +1,12 @@
 //! Configuration by environment. Every wrong value is reported, all at once, before anything is started.
 
-use std::{fmt, net::IpAddr, path::PathBuf, str::FromStr, time::Duration};
+mod reader;
+#[cfg(test)]
+mod tests;
 
-use serde::de::DeserializeOwned;
+use std::{fmt, net::IpAddr, path::PathBuf, time::Duration};
 
+use self::reader::Reader;
 use crate::{
     domain::{
         Rules,
@@ -133,87 +136,13 @@ impl fmt::Display for ConfigError {
 
 impl std::error::Error for ConfigError {}
 
-/// Reads variables and collects what is wrong with them.
-struct Reader<'a> {
-    get: &'a dyn Fn(&str) -> Option<String>,
-    problems: Vec<String>,
-}
-
-impl Reader<'_> {
-    /// Empty is as good as unset.
-    fn text(&self, name: &str) -> Option<String> {
-        (self.get)(name).map(|value| value.trim().to_owned()).filter(|value| !value.is_empty())
-    }
-
-    fn wrong(&mut self, name: &str, message: impl fmt::Display) {
-        self.problems.push(format!("{name}: {message}"));
-    }
-
-    fn required(&mut self, name: &str) -> String {
-        self.text(name).unwrap_or_else(|| {
-            self.wrong(name, "must be set with GAME_STORE=aws");
-            String::new()
-        })
-    }
-
-    fn parsed<T: FromStr>(&mut self, name: &str, must_be: &str) -> Option<T> {
-        let text = self.text(name)?;
-        let value = text.parse().ok();
-        if value.is_none() {
-            self.wrong(name, format_args!("{text:?} is not {must_be}"));
-        }
-        value
-    }
-
-    fn number<T: FromStr + PartialOrd + fmt::Display + Copy>(
-        &mut self,
-        name: &str,
-        default: T,
-        least: T,
-        most: T,
-    ) -> T {
-        let Some(value) = self.parsed::<T>(name, &format!("a number from {least} to {most}")) else { return default };
-        if value < least || value > most {
-            self.wrong(name, format_args!("{value} is not from {least} to {most}"));
-            return default;
-        }
-        value
-    }
-
-    fn seconds(&mut self, name: &str, default: u64, most: u64) -> Duration {
-        Duration::from_secs(self.number(name, default, 0, most))
-    }
-
-    fn tls(&mut self, name: &str) -> bool {
-        match self.text(name).as_deref() {
-            None | Some("required") => true,
-            Some("off") => false,
-            Some(other) => {
-                self.wrong(name, format_args!("{other:?} is neither `required` nor `off`"));
-                true
-            }
-        }
-    }
-
-    fn json<T: DeserializeOwned>(&mut self, name: &str) -> Option<T> {
-        let text = self.text(name)?;
-        match serde_json::from_str(&text) {
-            Ok(value) => Some(value),
-            Err(error) => {
-                self.wrong(name, format_args!("is not the JSON expected: {error}"));
-                None
-            }
-        }
-    }
-}
-
 impl Config {
     /// Reads the configuration through `get`, such as the process's environment.
     ///
     /// # Errors
     /// With every wrong value.
     pub fn read(get: &dyn Fn(&str) -> Option<String>) -> Result<Self, ConfigError> {
-        let mut reader = Reader { get, problems: Vec::new() };
+        let mut reader = Reader::new(get);
         let store = store(&mut reader);
         let on_aws = matches!(store, StoreConfig::Aws(_));
         let config = Self {
@@ -234,7 +163,8 @@ impl Config {
         if config.port != 0 && config.port == config.metrics_port {
             reader.wrong("GAME_METRICS_PORT", "must not be the same as GAME_PORT");
         }
-        if reader.problems.is_empty() { Ok(config) } else { Err(ConfigError { problems: reader.problems }) }
+        let problems = reader.finish();
+        if problems.is_empty() { Ok(config) } else { Err(ConfigError { problems }) }
     }
 }
 

@@ -1,0 +1,74 @@
+use super::*;
+
+fn read(pairs: &[(&str, &str)]) -> Result<Config, ConfigError> {
+    Config::read(&|name| pairs.iter().find(|(n, _)| *n == name).map(|(_, value)| (*value).to_owned()))
+}
+
+#[test]
+fn a_laptop_needs_nothing() {
+    let config = read(&[]).expect("defaults");
+    assert!(matches!(config.store, StoreConfig::Embedded { .. }));
+    assert_eq!((config.port, config.metrics_port, config.rules.start_coins), (8080, 9100, 1000));
+    assert_eq!(config.catalogue.items().len(), 2);
+}
+
+#[test]
+fn every_wrong_value_is_reported_at_once() {
+    let error = read(&[
+        ("GAME_STORE", "aws"),
+        ("GAME_PORT", "80800"),
+        ("GAME_HOST", "localhost"),
+        ("GAME_DATABASE_TLS", "maybe"),
+        ("GAME_CATALOG", "[{}]"),
+        ("GAME_SEASON", "Season 1"),
+        ("GAME_LOG", "server=loud"),
+    ])
+    .expect_err("all of it is wrong")
+    .to_string();
+    for name in [
+        "GAME_PORT",
+        "GAME_HOST",
+        "GAME_DATABASE_HOST",
+        "GAME_DATABASE_SECRET",
+        "GAME_DATABASE_TLS",
+        "GAME_CACHE_HOST",
+        "GAME_LOG_TABLE",
+        "GAME_SIGNING_SECRET",
+        "GAME_CATALOG",
+        "GAME_SEASON",
+        "GAME_LOG:",
+    ] {
+        assert!(error.contains(name), "{name} is missing in:\n{error}");
+    }
+}
+
+#[test]
+fn empty_is_unset() {
+    let config = read(&[("GAME_PORT", ""), ("GAME_STACK", " ")]).expect("as if unset");
+    assert_eq!((config.port, config.stack), (8080, None));
+}
+
+#[test]
+fn the_stores_on_aws_need_only_where_they_are() {
+    let config = read(&[
+        ("GAME_STORE", "aws"),
+        ("GAME_DATABASE_HOST", "db"),
+        ("GAME_DATABASE_SECRET", "s"),
+        ("GAME_DATABASE_READ_HOSTS", "a, b,"),
+        ("GAME_CACHE_HOST", "cache"),
+        ("GAME_LOG_TABLE", "log"),
+        ("GAME_SIGNING_SECRET", "k"),
+    ])
+    .expect("enough");
+    let StoreConfig::Aws(aws) = config.store else { panic!("not aws") };
+    assert_eq!(aws.database_read_hosts, ["a", "b"]);
+    assert!(aws.database_tls && aws.cache_tls && config.logging.json);
+}
+
+#[test]
+fn boards_must_be_told_apart() {
+    assert!(read(&[("GAME_BOARDS", "[]")]).is_err());
+    assert!(read(&[("GAME_BOARDS", r#"[{"name":"a"},{"name":"a"}]"#)]).is_err());
+    let config = read(&[("GAME_BOARDS", r#"[{"name":"laps","order":"ascending"},{"name":"sum","rule":"sum"}]"#)]);
+    assert_eq!(config.expect("valid").boards.default_board().name, "laps");
+}

@@ -1,0 +1,68 @@
+use axum::http::Method;
+use serde_json::{Value, json};
+
+use super::harness::{OPERATOR, Server};
+use crate::{domain::relay::Relay, store::day_of};
+
+#[tokio::test]
+async fn only_the_operator_is_the_operator() {
+    let server = Server::start().await;
+    let player = server.player("d").await;
+    for token in ["", "wrong", &player.token] {
+        server.get("/admin/v1/events", token).await.problem(401, "unauthenticated");
+        let path = format!("/admin/v1/users/{}/grants", player.id);
+        let body = json!({ "coins": 1, "reason": "r" });
+        server.call(Method::POST, &path, token, Some("k"), Some(body)).await.problem(401, "unauthenticated");
+    }
+    // And the operator is no player.
+    server.get(&format!("/v1/users/{}", player.id), OPERATOR).await.problem(401, "unauthenticated");
+    assert_eq!(server.user(&player).await["coins"], 1000);
+}
+
+#[tokio::test]
+async fn a_grant_is_given_once() {
+    let server = Server::start().await;
+    let player = server.player("d").await;
+    let first = server.grant(&player.id, "k", 500).await.expect(201);
+    assert_eq!(first["balance"], 1500);
+    assert_eq!(server.grant(&player.id, "k", 500).await.expect(201), first);
+    server.grant(&player.id, "k", 501).await.problem(422, "idempotency-key-reused");
+    server.grant(&player.id, "l", 0).await.problem(422, "invalid-request");
+    server.grant(&player.id, "l", -5).await.problem(422, "invalid-request");
+    let path = format!("/admin/v1/users/{}/grants", player.id);
+    let body = json!({ "coins": 1, "reason": "r" });
+    server.post(&path, OPERATOR, body).await.problem(400, "idempotency-key-missing");
+    let most = crate::http_tests::harness::rules().max_balance;
+    server.grant(&player.id, "m", most).await.problem(409, "too-many-coins");
+    assert_eq!(server.user(&player).await["coins"], 1500);
+}
+
+#[tokio::test]
+async fn a_day_is_exported_whole_and_listed_in_pages() {
+    let server = Server::start().await;
+    for n in 0..30 {
+        let player = server.player(&format!("{n}")).await;
+        server.score(&player, n, "r").await;
+    }
+    let mut relay = Relay::new(server.app.game.clone());
+    while relay.round().await.expect("the outbox").claimed > 0 {}
+    let day = day_of(server.app.game.world.now());
+    let export = server.get(&format!("/admin/v1/events/export?day={day}"), OPERATOR).await;
+    assert_eq!(export.headers.get("content-type").expect("a type"), "application/x-ndjson");
+    let lines: Vec<Value> = export.text.lines().map(|line| serde_json::from_str(line).expect("JSON")).collect();
+    assert_eq!(lines.len(), 60);
+    let mut listed = Vec::new();
+    let mut cursor = String::new();
+    loop {
+        let page = server.get(&format!("/admin/v1/events?day={day}&limit=7{cursor}"), OPERATOR).await.expect(200);
+        listed.extend(page["events"].as_array().expect("events").iter().cloned());
+        match page["next_cursor"].as_str() {
+            Some(next) => cursor = format!("&cursor={next}"),
+            None => break,
+        }
+    }
+    assert_eq!(listed, lines);
+    let empty = server.get("/admin/v1/events/export?day=2001-01-01", OPERATOR).await;
+    assert_eq!((empty.status.as_u16(), empty.text.as_str()), (200, ""));
+    server.get("/admin/v1/events/export?day=someday", OPERATOR).await.problem(400, "malformed-request");
+}

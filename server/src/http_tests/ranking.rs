@@ -1,0 +1,100 @@
+use std::sync::{Arc, atomic::Ordering};
+
+use serde_json::json;
+
+use super::harness::Server;
+use crate::{config::Limits, domain::reconcile::Reconciler, domain::shop::Catalogue};
+
+#[tokio::test]
+async fn a_score_is_recorded_while_the_ranking_is_away_and_ranked_when_it_is_back() {
+    let server = Server::start().await;
+    let (one, two) = (server.player("1").await, server.player("2").await);
+    let mut reconciler = Reconciler::new(server.app.game.clone());
+    reconciler.round().await.expect("a round");
+    server.score(&one, 10, "a").await;
+    server.ranking.away.store(true, Ordering::SeqCst);
+    let answer = server.score(&two, 20, "a").await;
+    assert_eq!((&answer["best"], &answer["rank"]), (&json!(20), &json!(null)));
+    server.get("/v1/leaderboard", &one.token).await.problem(503, "unavailable");
+    assert!(reconciler.round().await.is_err());
+    server.ranking.away.store(false, Ordering::SeqCst);
+    reconciler.round().await.expect("a round");
+    let board = server.get("/v1/leaderboard", &one.token).await.expect(200);
+    assert_eq!((&board["total"], &board["entries"][0]["user_id"]), (&json!(2), &json!(two.id)));
+    assert_eq!(board["stale"], false);
+}
+
+#[tokio::test]
+async fn an_empty_ranking_is_stale_until_it_is_built_from_the_ledger() {
+    let server = Server::start().await;
+    let mut players = Vec::new();
+    for n in 0..10 {
+        let player = server.player(&format!("{n}")).await;
+        server.score(&player, n, "r").await;
+        players.push(player);
+    }
+    // A new process has an empty ranking.
+    let later = Server::over(server.directory.clone(), Catalogue::starter(), Limits::default()).await;
+    let before = later.get("/v1/leaderboard", &players[0].token).await.expect(200);
+    assert_eq!((&before["stale"], &before["total"]), (&json!(true), &json!(0)));
+    Reconciler::new(later.app.game.clone()).round().await.expect("a round");
+    let after = later.get("/v1/leaderboard", &players[0].token).await.expect(200);
+    let expected = server.get("/v1/leaderboard", &players[0].token).await.expect(200);
+    assert_eq!(after["entries"], expected["entries"]);
+    assert_eq!(after["stale"], false);
+}
+
+#[tokio::test]
+async fn old_versions_change_nothing() {
+    let server = Server::start().await;
+    let player = server.player("1").await;
+    server.score(&player, 10, "a").await;
+    let game = &server.app.game;
+    let board = game.boards.default_board();
+    let key = game.boards.key(board);
+    let id = crate::store::PlayerId::parse(&player.id).expect("an id");
+    let old = game.stores.ledger.score(&id, &key).await.expect("read").expect("there");
+    server.score(&player, 20, "b").await;
+    game.stores.ranking.apply(&key, board.order, &[old]).await.expect("applied");
+    let rank = server.get(&format!("/v1/users/{}/rank", player.id), &player.token).await.expect(200);
+    assert_eq!(rank["score"], 20);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn listings_for_a_rebuild_join_into_the_whole() {
+    let server = Server::start().await;
+    let server = Arc::new(server);
+    let players: Vec<_> = futures::future::join_all((0..40).map(|n| {
+        let server = server.clone();
+        async move { server.player(&format!("{n}")).await }
+    }))
+    .await;
+    for (n, player) in players.iter().enumerate() {
+        server.score(player, i64::try_from(n).expect("small"), "r").await;
+    }
+    let game = &server.app.game;
+    let key = game.boards.key(game.boards.default_board());
+    let mut after = None;
+    let mut seen = 0;
+    loop {
+        let rows = game.stores.ledger.all_scores(&key, after.as_ref(), 7).await.expect("rows");
+        seen += rows.len();
+        match rows.last() {
+            Some(last) if rows.len() == 7 => after = Some(last.key.player.clone()),
+            _ => break,
+        }
+    }
+    assert_eq!(seen, 40);
+    let mut cursor = None;
+    let mut recent = 0;
+    loop {
+        let (rows, next) =
+            game.stores.ledger.recent_scores(jiff::Timestamp::UNIX_EPOCH, cursor.as_ref(), 7).await.expect("rows");
+        recent += rows.len();
+        match next {
+            Some(next) if rows.len() == 7 => cursor = Some(next),
+            _ => break,
+        }
+    }
+    assert_eq!(recent, 40);
+}
