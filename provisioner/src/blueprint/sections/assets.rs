@@ -1,0 +1,28 @@
+//! `[assets]`
+
+use std::path::Path;
+
+use crate::blueprint::model::{Assets, PriceClass};
+use crate::blueprint::reader::Section;
+use crate::blueprint::schema::{Key, Takes};
+
+const DIRECTORY: Key =
+    Key::optional("directory", Takes::Text("a directory"), "nothing is published yet", "\"./assets\"");
+const PRICE_CLASS: Key = Key::new(
+    "price_class",
+    Takes::OneOf(&["PriceClass_100", "PriceClass_200", "PriceClass_All"]),
+    "\"PriceClass_100\"",
+);
+
+pub const KEYS: &[&Key] = &[&DIRECTORY, &PRICE_CLASS];
+
+/// Reads it; a value that is wrong is noted, and its default stands in. `base`: the blueprint's directory.
+pub fn read(section: &mut Section<'_, '_>, base: &Path) -> Assets {
+    let default = Assets::default();
+    Assets {
+        directory: section.text(&DIRECTORY, |text| super::path("directory", text, base)),
+        price_class: section
+            .choice(&PRICE_CLASS, &[PriceClass::Class100, PriceClass::Class200, PriceClass::All])
+            .unwrap_or(default.price_class),
+    }
+}
