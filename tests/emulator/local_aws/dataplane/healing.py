@@ -59,10 +59,11 @@ def _look_at(backend: Any, group: Any) -> None:
         if state.lifecycle_state != "InService" or state.health_status != "Healthy":
             continue
         since = _since.setdefault(instance_id, time.monotonic())
-        verdicts = _verdicts(backend, group, state.instance)
-        if "healthy" in verdicts:
+        told = _load_balancers_say(backend, group, state.instance)
+        if "healthy" in told:
             _proven.add(instance_id)
-        if "unhealthy" not in verdicts:
+        by_load_balancer = str(group.health_check_type).upper() == "ELB" and "unhealthy" in told
+        if not by_load_balancer and not _host_failed(instance_id):
             continue
         grace = clock.due(float(group.health_check_grace_period or 0))
         if instance_id not in _proven:
@@ -73,14 +74,16 @@ def _look_at(backend: Any, group: Any) -> None:
             backend.set_instance_health(instance_id, "Unhealthy")
 
 
-def _verdicts(backend: Any, group: Any, instance: Any) -> set[str]:
-    """What the host says and, where the group asks for it, the load balancer."""
-    held = instances.find(instance.id)
-    told = {"unhealthy"} if held is not None and held.failed else set()
-    if str(group.health_check_type).upper() == "ELB":
-        groups = backend.elbv2_backend.target_groups
-        for arn in group.target_group_arns:
-            target = groups[arn].targets.get(instance.id) if arn in groups else None
-            if target is not None:
-                told.add(groups[arn].health_for(target, group.ec2_backend).status)
+def _host_failed(instance_id: str) -> bool:
+    held = instances.find(instance_id)
+    return held is not None and held.failed
+
+
+def _load_balancers_say(backend: Any, group: Any, instance: Any) -> set[str]:
+    told = set()
+    groups = backend.elbv2_backend.target_groups
+    for arn in group.target_group_arns:
+        target = groups[arn].targets.get(instance.id) if arn in groups else None
+        if target is not None:
+            told.add(groups[arn].health_for(target, group.ec2_backend).status)
     return told
