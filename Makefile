@@ -1,0 +1,72 @@
+# Everything that is done with this repository. `make help` lists it.
+
+CACHE   ?= $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/provision
+TARGET  := $(or $(CARGO_TARGET_DIR),$(CURDIR)/target)
+CARGO   ?= cargo
+TRIPLE  ?= x86_64-unknown-linux-gnu
+# Amazon Linux 2023 has this glibc.
+GLIBC   := 2.34
+DIST    := $(CURDIR)/dist
+TOOLS   := $(CACHE)/tools
+SCALE   ?= 60
+BLUEPRINT ?= blueprints/rehearsal.toml
+
+export LOCAL_AWS_HOME ?= $(CACHE)/local-aws
+
+.PHONY: help build release up down lint fmt test test-unit test-server test-emulator test-e2e setup clean
+
+help: ## this list
+	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 16
+
+build: ## build provision and game-server (development profile) into dist/
+	$(CARGO) build --workspace --locked
+	@mkdir -p $(DIST)
+	@ln -sf $(TARGET)/debug/provision $(DIST)/provision
+
+# The server is built against an old glibc with zig as the linker; both come from PyPI.
+$(TOOLS)/bin/cargo-zigbuild: Makefile
+	python3 -m venv $(TOOLS)
+	$(TOOLS)/bin/pip install --quiet cargo-zigbuild==0.24.0 ziglang==0.17.1
+	@touch $@
+
+release: $(TOOLS)/bin/cargo-zigbuild ## build game-server for Amazon Linux 2023 into dist/
+	PATH="$(TOOLS)/bin:$$PATH" $(CARGO) zigbuild --release --locked -p server --target $(TRIPLE).$(GLIBC)
+	@mkdir -p $(DIST)
+	@cp -f $(TARGET)/$(TRIPLE)/release/game-server $(DIST)/game-server
+
+setup: ## install what the local AWS needs: Debian packages, a Python environment
+	@tests/emulator/setup.sh >/dev/null
+
+up: build release setup ## bring the rehearsal blueprint up on the local AWS
+	@tests/emulator/start.sh --time-scale $(SCALE)
+	@. .local-aws/env && $(DIST)/provision up $(BLUEPRINT) --yes
+
+down: ## take it down again, then stop the local AWS
+	@. .local-aws/env && $(DIST)/provision down $(BLUEPRINT) --yes --allow-data-loss
+	@tests/emulator/stop.sh
+
+fmt: ## format the Rust code
+	$(CARGO) fmt --all
+
+lint: ## formatting and clippy, warnings are errors
+	$(CARGO) fmt --all --check
+	$(CARGO) clippy --workspace --all-targets --locked -- -D warnings
+
+test: test-unit test-server test-emulator test-e2e ## every test; sets up what it needs
+
+test-unit: ## unit tests and snapshots of the provisioner
+	$(CARGO) test --workspace --locked --lib --bins
+
+test-server: setup ## the server's stores on MariaDB, Redis and DynamoDB
+	LOCAL_AWS_PYTHON="$$(tests/emulator/setup.sh | tail -n 1)" $(CARGO) test --workspace --locked --exclude provision-tests --test '*'
+
+test-emulator: setup ## the local AWS itself
+	"$$(tests/emulator/setup.sh | tail -n 1)" -m pytest -q tests/emulator/tests
+
+test-e2e: build release setup ## the built binaries against the local AWS
+	LOCAL_AWS_PYTHON="$$(tests/emulator/setup.sh | tail -n 1)" PROVISION="$(DIST)/provision" \
+		$(CARGO) test --workspace --locked -p provision-tests
+
+clean: ## stop the local AWS and forget what was built
+	-tests/emulator/stop.sh
+	rm -rf $(DIST) .local-aws target
