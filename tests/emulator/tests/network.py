@@ -20,6 +20,14 @@ def unique(prefix: str = "t") -> str:
     return f"{prefix}-{uuid.uuid4().hex[:10]}"
 
 
+#: As the provisioner tags things.
+TAGS = [
+    {"Key": "provision:stack", "Value": "game-dev"},
+    {"Key": "provision:home", "Value": "eu-west-1"},
+    {"Key": "provision:node", "Value": "kind.name/a-1"},
+]
+
+
 @dataclass
 class Network:
     """A VPC with an attached gateway and a subnet in each of two zones."""
@@ -59,3 +67,11 @@ class Network:
         address = self.address()
         made = self.ec2.create_nat_gateway(SubnetId=self.subnets[0], AllocationId=address)
         return made["NatGateway"]["NatGatewayId"], address
+
+    def remove(self) -> None:
+        """Take it down; refused while anything else is in it."""
+        for subnet in self.subnets:
+            self.ec2.delete_subnet(SubnetId=subnet)
+        self.ec2.detach_internet_gateway(InternetGatewayId=self.gateway, VpcId=self.vpc)
+        self.ec2.delete_internet_gateway(InternetGatewayId=self.gateway)
+        self.ec2.delete_vpc(VpcId=self.vpc)
