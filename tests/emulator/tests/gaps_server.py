@@ -63,7 +63,7 @@ def serving(*arguments: str) -> Iterator[Aws]:
         process.stdout.close()
 
 
-def eventually(probe: Callable[[], Any], seconds: float = 15) -> Any:
+def eventually(probe: Callable[[], Any], seconds: float = 40) -> Any:
     """The first true answer of `probe`."""
     deadline = time.monotonic() + seconds
     while True:

@@ -13,8 +13,8 @@ def aws():
 
 @pytest.fixture(scope="module")
 def slow():
-    # 60 s of AWS are 1 s here.
-    with serving("--time-scale", "60") as server:
+    # 30 s of AWS are 1 s here.
+    with serving("--time-scale", "30") as server:
         yield server
 
 
@@ -281,7 +281,7 @@ def test_a_refresh_replaces_every_instance_within_its_bounds(slow, name, bounds,
         seen.append((len(service.in_service()), len(live)))
         return service.refreshed(refresh_id)["Status"] == "Successful"
 
-    eventually(done, 40)
+    eventually(done, 60)
     assert min(well for well, _ in seen) >= least
     assert max(live for _, live in seen) <= most
     assert len(service.in_service(version)) == 4 and not before & set(service.in_service())
@@ -299,7 +299,7 @@ def test_a_refresh_can_be_rolled_back(slow):
     )
     eventually(lambda: any(i["LaunchTemplate"]["Version"] == version for i in service.instances))
     slow.autoscaling.rollback_instance_refresh(AutoScalingGroupName="rollback")
-    eventually(lambda: service.refreshed(refresh_id)["Status"] == "RollbackSuccessful", 30)
+    eventually(lambda: service.refreshed(refresh_id)["Status"] == "RollbackSuccessful", 60)
     assert len(service.in_service("1")) == 2
     assert service.group["LaunchTemplate"]["Version"] == "1"
     with refused("ActiveInstanceRefreshNotFound"):
@@ -361,3 +361,38 @@ def test_metrics_are_switched_off_again(aws):
     assert len(service.group["EnabledMetrics"]) == 7
     aws.autoscaling.disable_metrics_collection(**name)
     assert not service.group.get("EnabledMetrics")
+
+
+def test_what_a_zone_does_not_have_shows_in_the_activities(aws):
+    service = Service(aws, "offers", "10.46")
+    service.scale(0, 1)
+    version = service.new_version(InstanceType="p3dn.24xlarge")
+    aws.autoscaling.update_auto_scaling_group(
+        AutoScalingGroupName="offers",
+        DesiredCapacity=1,
+        LaunchTemplate={"LaunchTemplateId": service.template, "Version": version},
+    )
+
+    def failed():
+        told = aws.autoscaling.describe_scaling_activities(AutoScalingGroupName="offers")
+        return [a for a in told["Activities"] if a["StatusCode"] == "Failed"]
+
+    assert "not supported in your requested Availability Zone" in failed()[0]["StatusMessage"]
+    assert not service.instances
+
+
+def test_a_group_that_is_not_there(aws):
+    with refused("ValidationError", "not found"):
+        aws.autoscaling.suspend_processes(AutoScalingGroupName="nobody")
+    with refused("ValidationError", "does not exist"):
+        aws.autoscaling.create_or_update_tags(
+            Tags=[
+                {
+                    "ResourceId": "nobody",
+                    "ResourceType": "auto-scaling-group",
+                    "Key": "k",
+                    "Value": "v",
+                    "PropagateAtLaunch": True,
+                }
+            ]
+        )

@@ -17,8 +17,8 @@ def aws():
 
 @pytest.fixture(scope="module")
 def slow():
-    # 100 s of AWS are 1 s here.
-    with serving("--time-scale", "100") as server:
+    # 20 s of AWS are 1 s here.
+    with serving("--time-scale", "20") as server:
         yield server
 
 

@@ -12,8 +12,8 @@ def aws():
 
 @pytest.fixture(scope="module")
 def slow():
-    # 100 s of AWS are 1 s here.
-    with serving("--time-scale", "100") as server:
+    # 50 s of AWS are 1 s here.
+    with serving("--time-scale", "50") as server:
         yield server
 
 

@@ -20,10 +20,6 @@ from local_aws import clock, gaps  # noqa: E402
 for module in pkgutil.iter_modules(gaps.__path__):
     importlib.import_module(f"local_aws.gaps.{module.name}")
 
-from test_gaps_balancing import Service  # noqa: E402
-from test_gaps_elasticache import Cache  # noqa: E402
-from test_gaps_rds import Database  # noqa: E402
-
 from local_aws.gaps import (  # noqa: E402
     autoscaling_health,
     autoscaling_refresh,
@@ -32,6 +28,9 @@ from local_aws.gaps import (  # noqa: E402
     providers,
 )
 from local_aws.gaps import elasticache as caches  # noqa: E402
+from test_gaps_balancing import Service  # noqa: E402
+from test_gaps_elasticache import Cache  # noqa: E402
+from test_gaps_rds import Database  # noqa: E402
 
 ACCOUNT = "123456789012"
 

@@ -89,7 +89,8 @@ def _launch_one(group: FakeAutoScalingGroup, version: Any) -> InstanceState:
     template = group.ec2_launch_template
     request: dict[str, Any] = {"is_instance_type_default": True, "instance_type": "m1.small"}
     if template is not None:
-        resolved = template.get_version(version)
+        # Deleted meanwhile, it is refused in EC2's words.
+        resolved = group.ec2_backend.get_launch_template(template.id).get_version(version)
         _refuse_bad_profile(group, resolved.data)
         spec = {"LaunchTemplateId": template.id, "Version": str(resolved.number)}
         request["launch_template"] = spec

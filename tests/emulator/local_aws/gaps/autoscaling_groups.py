@@ -2,9 +2,15 @@
 
 from typing import Any
 
-from moto.autoscaling.models import AutoScalingBackend, FakeAutoScalingGroup
+from moto.autoscaling.models import (
+    AutoScalingBackend,
+    FakeAutoScalingGroup,
+    autoscaling_backends,
+)
 from moto.autoscaling.responses import AutoScalingResponse
 from moto.core.responses import ActionResult, EmptyResult
+
+from local_aws import hooks
 
 from . import autoscaling as members
 from . import autoscaling_refresh as refreshing
@@ -244,3 +250,39 @@ def disable_metrics_collection(self: AutoScalingResponse) -> ActionResult:
     unwanted = self._get_param("Metrics", []) or ALL_METRICS
     group.metrics = [metric for metric in group.metrics if metric not in unwanted]
     return EmptyResult()
+
+
+@hooks.before(
+    "autoscaling",
+    "AttachLoadBalancerTargetGroups",
+    "DetachLoadBalancerTargetGroups",
+    "DescribeLoadBalancerTargetGroups",
+    "AttachInstances",
+    "DetachInstances",
+    "SuspendProcesses",
+    "ResumeProcesses",
+    "SetInstanceProtection",
+    "EnterStandby",
+    "ExitStandby",
+    "PutLifecycleHook",
+    "PutWarmPool",
+    "DescribeWarmPool",
+    "DeleteWarmPool",
+)
+def _known_group(request: hooks.Request) -> None:
+    name = request.params.get("AutoScalingGroupName")
+    if name not in autoscaling_backends[request.account][request.region].autoscaling_groups:
+        message = f"AutoScalingGroup name not found - AutoScalingGroup '{name}' not found"
+        raise hooks.AwsError("ValidationError", message)
+
+
+@hooks.before("autoscaling", "CreateOrUpdateTags", "DeleteTags")
+def _known_groups(request: hooks.Request) -> None:
+    held = autoscaling_backends[request.account][request.region].autoscaling_groups
+    for tag in request.params.get("Tags") or []:
+        if tag.get("ResourceId") not in held:
+            message = (
+                "Resource validation exception - auto-scaling-group "
+                f"'{tag.get('ResourceId')}' does not exist"
+            )
+            raise hooks.AwsError("ValidationError", message)

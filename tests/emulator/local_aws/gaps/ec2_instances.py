@@ -1,8 +1,10 @@
 """Instances: timed states, templates honoured in full, interfaces and volumes that go with them."""
 
+from functools import cache
 from typing import Any
 
 from moto.core.responses import ActionResult
+from moto.ec2.models.instance_types import INSTANCE_TYPE_OFFERINGS, INSTANCE_TYPES
 from moto.ec2.models.instances import Instance, InstanceBackend, InstanceState
 from moto.ec2.responses.instances import InstanceResponse
 from moto.ec2.utils import convert_tag_spec
@@ -57,12 +59,38 @@ def _run(original: Any, self: Any, image_id: str, count: int, *args: Any, **kwar
     data = self._get_template_from_args(template).data if template else {}
     _take_template(kwargs, data)
     self.describe_images(ami_ids=[image_id or data.get("ImageId")])
+    _check_offer(self, kwargs, data)
     kwargs["tags"] = _merged_tags(data, kwargs.get("tags") or {})
     reservation = original(self, image_id, count, *args, **kwargs)
     for instance in reservation.instances:
         _settle(self, instance, data, kwargs)
         events.emit("instance-launched", region=self.region_name, instance=instance)
     return reservation
+
+
+@cache
+def _offered(region: str) -> frozenset[tuple[str, str]]:
+    """(instance type, zone) of everything that EC2 has in a region."""
+    offers = INSTANCE_TYPE_OFFERINGS["availability-zone"].get(region, [])
+    return frozenset((offer["InstanceType"], offer["Location"]) for offer in offers)
+
+
+def _check_offer(backend: Any, kwargs: dict[str, Any], data: dict[str, Any]) -> None:
+    wanted = kwargs.get("instance_type")
+    if kwargs.get("is_instance_type_default"):
+        wanted = data.get("InstanceType") or wanted
+    if wanted and wanted not in INSTANCE_TYPES:
+        message = f"Invalid value '{wanted}' for InstanceType."
+        raise fault("InvalidParameterValue", message)
+    subnet_id = kwargs.get("subnet_id")
+    zone = backend.get_subnet(subnet_id).availability_zone if subnet_id else None
+    offered = _offered(backend.region_name)
+    if wanted and zone and offered and (wanted, zone) not in offered:
+        message = (
+            f"Your requested instance type ({wanted}) is not supported in your requested "
+            f"Availability Zone ({zone})."
+        )
+        raise fault("Unsupported", message)
 
 
 def _take_template(kwargs: dict[str, Any], data: dict[str, Any]) -> None:

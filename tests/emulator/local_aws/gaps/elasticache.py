@@ -95,7 +95,7 @@ def _node_groups(self: ReplicationGroup) -> list[dict[str, Any]]:
     if not members(self):
         return self.__dict__.setdefault("_moto_node_groups", [])
     told: dict[str, Any] = {"NodeGroupId": "0001", "Status": self.status}
-    if self._never_available:
+    if self.status == "creating":
         return [told]
     told["PrimaryEndpoint"] = _endpoint(self, "primary")
     told["ReaderEndpoint"] = _endpoint(self, "reader")
@@ -120,7 +120,6 @@ def _create(original: Any, self: ElastiCacheBackend, **given: Any) -> Replicatio
     _check_references(self, given)
     group = original(self, **given)
     group.dns_label = uuid.uuid4().hex[:6]
-    group._never_available = True
     group.cache_parameter_group_name = given["cache_parameter_group_name"] or default_parameter_group(
         given["engine"], given["engine_version"], given["cluster_mode"]
     )
@@ -138,7 +137,7 @@ def _create(original: Any, self: ElastiCacheBackend, **given: Any) -> Replicatio
     if group.snapshot_retention_limit:
         group.snapshotting_cluster_id = members(group)[-1].id
     events.emit("cache-creating", region=self.region_name, group=group)
-    run_later(CREATING_SECONDS, lambda: available(group, first=True))
+    run_later(CREATING_SECONDS, lambda: available(group))
     return group
 
 
@@ -241,12 +240,10 @@ def is_live(group: ReplicationGroup) -> bool:
     return backend_of(group).replication_groups.get(group.replication_group_id) is group
 
 
-def available(group: ReplicationGroup, *, first: bool = False) -> None:
+def available(group: ReplicationGroup) -> None:
     """A group has come to rest."""
     if not is_live(group) or phases_of(group).rest != "available":
         return
-    if first:
-        group._never_available = False
     events.emit("cache-available", region=region_of(group), group=group)
 
 

@@ -236,7 +236,6 @@ def describe_cache_clusters(self: ElastiCacheResponse) -> ActionResult:
 
 def _told(backend: ElastiCacheBackend, cluster: Any, nodes: bool) -> dict[str, Any]:
     group, member = cluster.group, cluster.member
-    never = group._never_available
     status = member.status if member.status != "available" else group.status
     told = {
         "CacheClusterId": member.id,
@@ -274,7 +273,7 @@ def _told(backend: ElastiCacheBackend, cluster: Any, nodes: bool) -> dict[str, A
             "ParameterGroupStatus": "in-sync",
             "CustomerAvailabilityZone": member.zone,
         }
-        if not never and member.status != "creating":
+        if "creating" not in (group.status, member.status):
             node["Endpoint"] = cache._endpoint(group, member.id)
         told["CacheNodes"] = [node]
     return told

@@ -69,7 +69,7 @@ def _address(self: DBInstance) -> str:
 
 @prop(DBInstance, "endpoint")
 def _endpoint(self: DBInstance) -> dict[str, Any] | None:
-    if getattr(self, "_never_available", False):
+    if self.status == "creating":
         return None
     return {"Address": address_of(self), "Port": self.port, "HostedZoneId": "Z2R2ITUGPM61AM"}
 
@@ -154,7 +154,6 @@ def _begin(backend: RDSBackend, db: DBInstance, seconds: float) -> None:
     sync_interfaces(db)
     phases = phases_of(db)
     phases.begin("creating", seconds)
-    db._never_available = True
     if int(db.backup_retention_period or 0) > 0:
         phases.begin("backing-up", BACKING_UP_SECONDS)
         seconds += BACKING_UP_SECONDS
@@ -164,16 +163,14 @@ def _begin(backend: RDSBackend, db: DBInstance, seconds: float) -> None:
         database=db,
         password=getattr(db, "_master_user_password", None),
     )
-    run_later(seconds, lambda: available(backend, db, first=True))
+    run_later(seconds, lambda: available(backend, db))
 
 
-def available(backend: RDSBackend, db: DBInstance, *, first: bool = False) -> None:
+def available(backend: RDSBackend, db: DBInstance) -> None:
     """An instance has come to rest; its log groups exist from now on."""
     live = backend.databases.get(db.db_instance_identifier) is db
     if not live or phases_of(db).rest != "available":
         return
-    if first:
-        db._never_available = False
     logs = logs_backends[db.account_id][db.region]
     for kind in db.enabled_cloudwatch_logs_exports or []:
         name = f"/aws/rds/instance/{db.db_instance_identifier}/{kind}"
