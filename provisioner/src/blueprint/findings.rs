@@ -55,9 +55,10 @@ pub struct BlueprintErrors {
 impl BlueprintErrors {
     /// `findings` hold a span each; line and column are worked out here, and the order is the file's.
     pub(super) fn new(file: &str, text: &str, mut findings: Vec<Finding>) -> Self {
+        let starts = line_starts(text);
         for finding in &mut findings {
             finding.span = within(text, &finding.span);
-            (finding.line, finding.column) = line_and_column(text, finding.span.start);
+            (finding.line, finding.column) = line_and_column(text, &starts, finding.span.start);
         }
         findings.sort_by(|a, b| (a.span.start, a.code, &a.message).cmp(&(b.span.start, b.code, &b.message)));
         findings.dedup();
@@ -84,10 +85,6 @@ impl BlueprintErrors {
 }
 
 impl Diagnostic for BlueprintErrors {
-    fn code<'a>(&'a self) -> Option<Box<dyn Display + 'a>> {
-        Some(Box::new("blueprint"))
-    }
-
     fn source_code(&self) -> Option<&dyn SourceCode> {
         Some(&self.text)
     }
@@ -108,13 +105,18 @@ fn within(text: &str, span: &Range<usize>) -> Range<usize> {
     start..end
 }
 
+/// Where each line starts.
+fn line_starts(text: &str) -> Vec<usize> {
+    std::iter::once(0).chain(text.match_indices('\n').map(|(newline, _)| newline + 1)).collect()
+}
+
 /// Line and column, from 1, of the character at byte `at`.
-fn line_and_column(text: &str, at: usize) -> (usize, usize) {
-    let before = &text[..at];
-    let line_start = before.rfind('\n').map_or(0, |newline| newline + 1);
+fn line_and_column(text: &str, starts: &[usize], at: usize) -> (usize, usize) {
+    let line = starts.partition_point(|start| *start <= at);
+    let start = starts.get(line.saturating_sub(1)).copied().unwrap_or(0);
     // A byte order mark is there, but nobody sees it.
-    let seen = before[line_start..].chars().filter(|c| *c != '\u{feff}').count();
-    (before.matches('\n').count() + 1, seen + 1)
+    let seen = text[start..at].chars().filter(|c| *c != '\u{feff}').count();
+    (line, seen + 1)
 }
 
 #[cfg(test)]
@@ -124,10 +126,11 @@ mod tests {
     #[test]
     fn places_count_characters_from_one() {
         let text = "a = 1\nö = 2\n";
-        assert_eq!(line_and_column(text, 0), (1, 1));
-        assert_eq!(line_and_column(text, 6), (2, 1));
-        assert_eq!(line_and_column(text, 9), (2, 3));
-        assert_eq!(line_and_column(text, text.len()), (3, 1));
+        let starts = line_starts(text);
+        assert_eq!(line_and_column(text, &starts, 0), (1, 1));
+        assert_eq!(line_and_column(text, &starts, 6), (2, 1));
+        assert_eq!(line_and_column(text, &starts, 9), (2, 3));
+        assert_eq!(line_and_column(text, &starts, text.len()), (3, 1));
     }
 
     #[test]

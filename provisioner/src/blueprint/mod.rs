@@ -12,6 +12,9 @@ pub mod schema;
 mod sections;
 mod suggest;
 mod syntax;
+pub mod templates;
+#[cfg(test)]
+mod tests;
 
 pub use findings::{BlueprintErrors, Finding};
 pub use model::{

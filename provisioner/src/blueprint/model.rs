@@ -192,7 +192,8 @@ pub struct Servers {
     pub https_port: u16,
     /// What the plain-HTTP listener does.
     pub http: HttpMode,
-    /// The server binary that a new stack starts with; `None`: the one beside `provision`.
+    /// The server binary that a new stack starts with, relative to the blueprint's directory; `None`: the one beside
+    /// `provision`.
     pub artifact: Option<PathBuf>,
 }
 

@@ -33,12 +33,11 @@ pub fn load(path: &Path) -> Result<Blueprint, BlueprintErrors> {
     }
 }
 
-/// Checks the blueprint `text`. `file_name` is for the messages, and relative paths begin at its directory.
+/// Checks the blueprint `text`. `file_name` is for the messages.
 pub fn parse(file_name: &str, text: &str) -> Result<Blueprint, BlueprintErrors> {
     let (root, errors) = DeTable::parse_recoverable(text);
     let mut notes = Notes::default();
-    let base = Path::new(file_name).parent().unwrap_or(Path::new(""));
-    let blueprint = read(root.get_ref(), base, &mut notes);
+    let blueprint = read(root.get_ref(), &mut notes);
     let mut findings = notes.findings;
     if !errors.is_empty() {
         findings = syntax::beside(text, &errors, findings);
@@ -46,7 +45,7 @@ pub fn parse(file_name: &str, text: &str) -> Result<Blueprint, BlueprintErrors> 
     if findings.is_empty() { Ok(blueprint) } else { Err(BlueprintErrors::new(file_name, text, findings)) }
 }
 
-fn read(root: &DeTable<'_>, base: &Path, notes: &mut Notes) -> Blueprint {
+fn read(root: &DeTable<'_>, notes: &mut Notes) -> Blueprint {
     unknown_sections(root, notes);
     let there = |name: &str| {
         root.iter().any(|(key, value)| key.get_ref() == name && matches!(value.get_ref(), DeValue::Table(_)))
@@ -71,8 +70,8 @@ fn read(root: &DeTable<'_>, base: &Path, notes: &mut Notes) -> Blueprint {
     blueprint.database = Section::open("database", root, notes).map(|mut s| database::read(&mut s));
     blueprint.cache = Section::open("cache", root, notes).map(|mut s| cache::read(&mut s));
     blueprint.log = Section::open("log", root, notes).map(|mut s| log::read(&mut s));
-    blueprint.servers = Section::open("servers", root, notes).map(|mut s| servers::read(&mut s, base, there("domain")));
-    blueprint.assets = Section::open("assets", root, notes).map(|mut s| assets::read(&mut s, base));
+    blueprint.servers = Section::open("servers", root, notes).map(|mut s| servers::read(&mut s, there("domain")));
+    blueprint.assets = Section::open("assets", root, notes).map(|mut s| assets::read(&mut s));
     blueprint.domain =
         Section::open("domain", root, notes).map(|mut s| domain::read(&mut s, there("servers"), there("assets")));
     blueprint.alarms = Section::open("alarms", root, notes).map(|mut s| alarms::read(&mut s));

@@ -45,7 +45,7 @@ fn needed_sections(blueprint: &Blueprint, notes: &mut Notes) {
             Problem::new(
                 "needs_section",
                 format!("[{section}] needs {list}"),
-                format!("{why}: add {list} (its defaults will do), or take [{section}] away"),
+                format!("{why}: add {list} (defaults will do), or take [{section}] away"),
             )
         });
     }

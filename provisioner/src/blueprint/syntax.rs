@@ -10,8 +10,11 @@ use super::findings::Finding;
 pub(super) fn beside(text: &str, errors: &[Error], others: Vec<Finding>) -> Vec<Finding> {
     let mut findings: Vec<Finding> = Vec::new();
     let mut broken: Vec<Range<usize>> = Vec::new();
+    let span = |error: &Error| error.span().unwrap_or(text.len()..text.len());
+    let mut errors: Vec<&Error> = errors.iter().collect();
+    errors.sort_by_key(|error| span(error).start);
     for error in errors {
-        let span = error.span().unwrap_or(text.len()..text.len());
+        let span = span(error);
         let line = line(text, span.start);
         // One slip often breaks the rest of its line too.
         if !broken.contains(&line) {
@@ -32,7 +35,10 @@ pub(super) fn beside(text: &str, errors: &[Error], others: Vec<Finding>) -> Vec<
 }
 
 fn finding(text: &str, message: &str, span: Range<usize>) -> Finding {
-    let message = message.replace(", expected nothing", "");
+    let mut message = message.replace(", expected nothing", "");
+    if span.is_empty() && message.starts_with("string values must be quoted") {
+        "the value is missing".clone_into(&mut message);
+    }
     let token = text.get(span.clone()).unwrap_or_default().trim();
     let help = HELP
         .iter()

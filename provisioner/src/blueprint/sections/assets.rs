@@ -1,7 +1,5 @@
 //! `[assets]`
 
-use std::path::Path;
-
 use crate::blueprint::model::{Assets, PriceClass};
 use crate::blueprint::reader::Section;
 use crate::blueprint::schema::{Key, Takes};
@@ -16,11 +14,11 @@ const PRICE_CLASS: Key = Key::new(
 
 pub const KEYS: &[&Key] = &[&DIRECTORY, &PRICE_CLASS];
 
-/// Reads it; a value that is wrong is noted, and its default stands in. `base`: the blueprint's directory.
-pub fn read(section: &mut Section<'_, '_>, base: &Path) -> Assets {
+/// Reads it; a value that is wrong is noted, and its default stands in.
+pub fn read(section: &mut Section<'_, '_>) -> Assets {
     let default = Assets::default();
     Assets {
-        directory: section.text(&DIRECTORY, |text| super::path("directory", text, base)),
+        directory: section.text(&DIRECTORY, |text| super::path("directory", text)),
         price_class: section
             .choice(&PRICE_CLASS, &[PriceClass::Class100, PriceClass::Class200, PriceClass::All])
             .unwrap_or(default.price_class),

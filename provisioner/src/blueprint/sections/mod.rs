@@ -14,15 +14,15 @@ mod types;
 
 pub(super) use types::{architecture_of, family};
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use super::problem::Problem;
 
-/// `text` as a path; a relative one is taken from the blueprint's directory.
-fn path(key: &str, text: &str, base: &Path) -> Result<PathBuf, Problem> {
+/// `text` as a path.
+fn path(key: &str, text: &str) -> Result<PathBuf, Problem> {
     if text.trim().is_empty() || text.contains('\0') {
         let help = "write a path; a relative one begins at the blueprint's own directory";
         return Err(Problem::malformed(format!("`{key}` cannot be {text:?}"), help));
     }
-    Ok(base.join(text))
+    Ok(text.into())
 }

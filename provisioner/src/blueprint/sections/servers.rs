@@ -1,7 +1,5 @@
 //! `[servers]`
 
-use std::path::Path;
-
 use super::types::{Service, architecture_of, instance_type};
 use crate::blueprint::model::{Architecture, HttpMode, Servers};
 use crate::blueprint::problem::Problem;
@@ -30,9 +28,8 @@ const ARTIFACT: Key =
 pub const KEYS: &[&Key] =
     &[&INSTANCE_TYPE, &ARCHITECTURE, &MIN, &MAX, &TARGET, &HEALTH, &PORT, &HTTP_PORT, &HTTPS_PORT, &HTTP, &ARTIFACT];
 
-/// Reads it; a value that is wrong is noted, and its default stands in. `base`: the blueprint's directory.
-/// `domain`: whether the API has a name, and so a certificate.
-pub fn read(section: &mut Section<'_, '_>, base: &Path, domain: bool) -> Servers {
+/// Reads it; a value that is wrong is noted, and its default stands in. `domain`: whether the API has a name, and so a certificate.
+pub fn read(section: &mut Section<'_, '_>, domain: bool) -> Servers {
     let default = Servers::default();
     let instance_type = section
         .text(&INSTANCE_TYPE, |text| instance_type(Service::Ec2, text, &[], ""))
@@ -55,7 +52,7 @@ pub fn read(section: &mut Section<'_, '_>, base: &Path, domain: bool) -> Servers
         } else {
             HttpMode::Serve
         }),
-        artifact: section.text(&ARTIFACT, |text| super::path("artifact", text, base)),
+        artifact: section.text(&ARTIFACT, |text| super::path("artifact", text)),
     }
 }
 
