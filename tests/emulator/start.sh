@@ -50,6 +50,10 @@ while [ -z "$url" ]; do
 done
 curl -fsS "$url/_local/health" >/dev/null
 
+# The AWS CLI of the emulator's environment: Debian's own is too old to know AWS_ENDPOINT_URL.
+mkdir -p "$dir/bin"
+ln -sf "$(dirname "$python")/aws" "$dir/bin/aws"
+
 cat >"$dir/env" <<END
 export AWS_ENDPOINT_URL=$url
 export AWS_REGION=$region
@@ -58,6 +62,7 @@ export AWS_ACCESS_KEY_ID=local
 export AWS_SECRET_ACCESS_KEY=local
 export AWS_EC2_METADATA_DISABLED=true
 unset AWS_PROFILE AWS_SESSION_TOKEN
+case ":\$PATH:" in *":$dir/bin:"*) ;; *) export PATH="$dir/bin:\$PATH" ;; esac
 END
 say "local AWS on $url (process $pid, log $dir/log)"
 say "use it with:  . $dir/env"

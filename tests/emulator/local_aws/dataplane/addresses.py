@@ -9,7 +9,6 @@ from __future__ import annotations
 import ipaddress
 import socket
 import threading
-from collections.abc import Iterator
 
 _BLOCK_PREFIX = 24
 
@@ -26,7 +25,6 @@ class Addresses:
         self._claims: list[socket.socket] = []
         self._free: list[str] = []
         self._given: dict[str, str] = {}
-        self._blocks = self._unclaimed_blocks()
         self._lock = threading.Lock()
 
     def of(self, *key: str) -> str:
@@ -36,7 +34,7 @@ class Addresses:
             address = self._given.get(name)
             if address is None:
                 if not self._free:
-                    self._free = next(self._blocks)
+                    self._free = self._claim_block()
                 address = self._given[name] = self._free.pop(0)
             return address
 
@@ -52,7 +50,7 @@ class Addresses:
             claim.close()
         self._claims.clear()
 
-    def _unclaimed_blocks(self) -> Iterator[list[str]]:
+    def _claim_block(self) -> list[str]:
         prefix = max(_BLOCK_PREFIX, self._subnet.prefixlen)
         for block in self._subnet.subnets(new_prefix=prefix):
             claim = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
@@ -62,5 +60,5 @@ class Addresses:
                 claim.close()
                 continue
             self._claims.append(claim)
-            yield [str(host) for host in block.hosts()]
+            return [str(host) for host in block.hosts()]
         raise NoAddresses(f"no free addresses in {self._subnet}; give another range with --subnet")
