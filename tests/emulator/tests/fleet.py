@@ -75,16 +75,27 @@ http.server.ThreadingHTTPServer((ADDRESS, int(os.environ["PORT"])), Handler).ser
 """
 
 
-def make(server: Server) -> dict[str, Any]:
-    """Two instances behind a load balancer, by launch template and Auto Scaling group."""
-    app = APP.replace("@HOST@", str(dataplane.state_dir(server))).encode()
+def make(
+    server: Server,
+    net: dict[str, Any] | None = None,
+    script: str | None = None,
+    files: dict[str, bytes] | None = None,
+) -> dict[str, Any]:
+    """Two instances behind a load balancer, by launch template and Auto Scaling group.
+
+    `files` is what they find in the bucket; the small Python server and its user data are the default.
+    """
+    if script is None:
+        app = APP.replace("@HOST@", str(dataplane.state_dir(server))).encode()
+        script = USER_DATA.replace("@HASH@", hashlib.sha256(app).hexdigest())
+        files = {"app.py": app}
     s3 = server.client("s3")
     s3.create_bucket(
         Bucket="releases-of-the-test", CreateBucketConfiguration={"LocationConstraint": "eu-west-1"}
     )
-    s3.put_object(Bucket="releases-of-the-test", Key="app.py", Body=app)
-    script = USER_DATA.replace("@HASH@", hashlib.sha256(app).hexdigest())
-    made = dataplane.network(server)
+    for key, body in (files or {}).items():
+        s3.put_object(Bucket="releases-of-the-test", Key=key, Body=body)
+    made = dict(net or dataplane.network(server))
     made |= balancer(server, made)
     iam = server.client("iam")
     trust = {
@@ -121,7 +132,7 @@ def make(server: Server) -> dict[str, Any]:
         return True
 
     until("the profile has arrived", create_group)
-    until("two healthy targets", lambda: list(health(server, made).values()) == ["healthy"] * 2)
+    until("two healthy targets", lambda: list(health(server, made).values()) == ["healthy"] * 2, 120)
     return made
 
 
