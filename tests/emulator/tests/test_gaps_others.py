@@ -205,3 +205,34 @@ def test_the_tagging_api_finds_what_aws_finds(aws):
         "rds:pg",
         "elasticache:parametergroup",
     }
+
+
+def test_pages_of_other_services(aws):
+    for i in range(5):
+        aws.iam.create_role(RoleName=f"page-{i}", AssumeRolePolicyDocument="{}", Path="/page/")
+        aws.cloudwatch.put_metric_alarm(
+            AlarmName=f"page-{i}",
+            Namespace="n",
+            MetricName="m",
+            Statistic="Sum",
+            Period=60,
+            EvaluationPeriods=1,
+            Threshold=1,
+            ComparisonOperator="GreaterThanThreshold",
+        )
+        aws.rds.create_db_parameter_group(
+            DBParameterGroupName=f"page-{i}", DBParameterGroupFamily="mysql8.4", Description="d"
+        )
+    roles = aws.iam.get_paginator("list_roles").paginate(
+        PathPrefix="/page/", PaginationConfig={"PageSize": 2}
+    )
+    assert [len(page["Roles"]) for page in roles] == [2, 2, 1]
+    alarms = aws.cloudwatch.get_paginator("describe_alarms").paginate(
+        AlarmNamePrefix="page-", PaginationConfig={"PageSize": 2}
+    )
+    assert [len(page["MetricAlarms"]) for page in alarms] == [2, 2, 1]
+    groups = aws.rds.get_paginator("describe_db_parameter_groups").paginate(
+        PaginationConfig={"PageSize": 20}
+    )
+    named = [g["DBParameterGroupName"] for page in groups for g in page["DBParameterGroups"]]
+    assert len([name for name in named if name.startswith("page-")]) == 5

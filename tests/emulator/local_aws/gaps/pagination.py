@@ -29,9 +29,11 @@ def _model(response: BaseResponse) -> dict[str, Any] | None:
     if response.boto3_service_name not in PAGED:
         return None
     model = get_pagination_model(response.boto3_service_name).get(response._get_action())
-    if not model or not isinstance(model.get("result_key"), str):
+    if not model or not isinstance(model.get("input_token"), str) or not model.get("limit_key"):
         return None
-    return model if isinstance(model.get("input_token"), str) and model.get("limit_key") else None
+    key = model["result_key"]
+    # Of several lists (metric and composite alarms) the first is the one that grows.
+    return {**model, "result_key": key if isinstance(key, str) else key[0]}
 
 
 def page(response: BaseResponse, result: dict[str, Any]) -> dict[str, Any]:
@@ -52,6 +54,8 @@ def page(response: BaseResponse, result: dict[str, Any]) -> dict[str, Any]:
     paged = {**result, model["result_key"]: items[start:end]}
     if end < len(items):
         paged[model["output_token"]] = _token(end)
+        if model.get("more_results"):
+            paged[model["more_results"]] = True
     return paged
 
 
