@@ -13,13 +13,18 @@ BLUEPRINT ?= blueprints/rehearsal.toml
 
 export LOCAL_AWS_HOME ?= $(CACHE)/local-aws
 
+E2E_TESTS    := $(patsubst tests/%.rs,--test %,$(wildcard tests/*.rs))
+SERVER_TESTS := $(patsubst server/tests/%.rs,--test %,$(wildcard server/tests/*.rs))
+# Always the whole workspace with its tests: any other choice unifies features differently and builds the SDK again.
+ALL := --workspace --all-targets --locked
+
 .PHONY: help build release up down lint fmt test test-unit test-server test-emulator test-e2e setup clean
 
 help: ## this list
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 16
 
 build: ## build provision and game-server (development profile) into dist/
-	$(CARGO) build --workspace --locked
+	$(CARGO) build $(ALL)
 	@mkdir -p $(DIST)
 	@ln -sf $(TARGET)/debug/provision $(DIST)/provision
 
@@ -50,7 +55,7 @@ fmt: ## format the Rust code
 
 lint: ## formatting and clippy, warnings are errors
 	$(CARGO) fmt --all --check
-	$(CARGO) clippy --workspace --all-targets --locked -- -D warnings
+	$(CARGO) clippy $(ALL) -- -D warnings
 
 test: test-unit test-server test-emulator test-e2e ## every test; sets up what it needs
 
@@ -58,14 +63,14 @@ test-unit: ## unit tests and snapshots of the provisioner
 	$(CARGO) test --workspace --locked --lib --bins
 
 test-server: setup ## the server's stores on MariaDB, Redis and DynamoDB
-	LOCAL_AWS_PYTHON="$$(tests/emulator/setup.sh | tail -n 1)" $(CARGO) test --workspace --locked --exclude provision-tests --test '*'
+	LOCAL_AWS_PYTHON="$$(tests/emulator/setup.sh | tail -n 1)" $(CARGO) test --workspace --locked $(SERVER_TESTS)
 
 test-emulator: setup ## the local AWS itself
 	"$$(tests/emulator/setup.sh | tail -n 1)" -m pytest -q tests/emulator/tests
 
 test-e2e: build release setup ## the built binaries against the local AWS
 	LOCAL_AWS_PYTHON="$$(tests/emulator/setup.sh | tail -n 1)" PROVISION="$(DIST)/provision" \
-		$(CARGO) test --workspace --locked -p provision-tests
+		$(CARGO) test --workspace --locked $(E2E_TESTS)
 
 clean: ## stop the local AWS and forget what was built
 	-tests/emulator/stop.sh
