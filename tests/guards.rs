@@ -1,0 +1,134 @@
+//! What stops a run before it changes anything: each a clear message and its own exit code.
+
+use std::process::Stdio;
+use std::time::{Duration, Instant};
+
+use provision_tests::{LocalAws, Ran};
+
+const SMALL: &str = r#"
+[stack]
+name = "game"
+environment = "dev"
+region = "eu-central-1"
+
+[network]
+cidr = "10.0.0.0/16"
+zones = 2
+nat = "none"
+"#;
+
+fn aws() -> LocalAws {
+    LocalAws::start(&["--no-waits", "--control-plane-only"])
+}
+
+fn mutations(aws: &LocalAws) -> Vec<String> {
+    aws.calls().into_iter().filter(|c| c.mutating).map(|c| format!("{} {}", c.service, c.action)).collect()
+}
+
+#[test]
+fn an_endpoint_that_does_not_answer() {
+    let aws = aws();
+    let blueprint = aws.blueprint("small.toml", SMALL);
+    let free = std::net::TcpListener::bind("127.0.0.1:0").expect("a free port");
+    let url = format!("http://{}", free.local_addr().expect("its address"));
+    drop(free);
+    let ran = Ran::of(aws.provision(&["up", &blueprint, "--yes", "--endpoint-url", &url]).output().expect("it runs"));
+    assert_eq!(ran.code, Some(1), "{}", ran.err);
+    assert!(ran.err.contains("nothing answers at the endpoint"), "{}", ran.err);
+    assert!(ran.err.contains("nothing was changed"), "{}", ran.err);
+}
+
+#[test]
+fn credentials_that_aws_does_not_accept() {
+    let aws = aws();
+    let blueprint = aws.blueprint("small.toml", SMALL);
+    let fault = r#"{"service": "sts", "action": "GetCallerIdentity", "every": true, "kind": "error",
+        "code": "InvalidClientTokenId", "message": "The security token included in the request is invalid.", "status": 403}"#;
+    aws.control("POST", "/_local/faults", fault);
+    aws.forget_calls();
+    let ran = aws.run(&["up", &blueprint, "--yes"]);
+    assert_eq!(ran.code, Some(1), "{}", ran.err);
+    assert!(ran.err.contains("InvalidClientTokenId"), "{}", ran.err);
+    assert!(ran.err.contains("AWS does not accept these credentials"), "{}", ran.err);
+    assert_eq!(mutations(&aws), Vec::<String>::new());
+}
+
+#[test]
+fn a_blueprint_for_another_account() {
+    let aws = aws();
+    let pinned = SMALL.replace("region =", "account = \"210987654321\"\nregion =");
+    let blueprint = aws.blueprint("pinned.toml", &pinned);
+    for verb in [&["up", "--yes"][..], &["plan"], &["down", "--yes"]] {
+        let mut arguments = verb.to_vec();
+        arguments.push(&blueprint);
+        let ran = aws.run(&arguments);
+        assert_eq!(ran.code, Some(1), "{verb:?}: {}", ran.err);
+        assert!(ran.err.contains("210987654321") && ran.err.contains("123456789012"), "{}", ran.err);
+    }
+    assert_eq!(mutations(&aws), Vec::<String>::new());
+}
+
+#[test]
+fn nobody_to_ask_and_no_yes() {
+    let aws = aws();
+    let blueprint = aws.blueprint("small.toml", SMALL);
+    let ran = aws.run(&["up", &blueprint]);
+    assert_eq!(ran.code, Some(1), "{}", ran.err);
+    assert!(ran.err.contains("--yes"), "{}", ran.err);
+    assert_eq!(mutations(&aws), Vec::<String>::new());
+}
+
+#[test]
+fn twenty_at_once_one_works() {
+    let aws = aws();
+    let blueprint = aws.blueprint("small.toml", SMALL);
+    // Slow enough that all of them meet.
+    aws.control(
+        "POST",
+        "/_local/faults",
+        r#"{"service": "ec2", "action": "CreateVpc", "every": true, "kind": "latency", "ms": 4000}"#,
+    );
+    let running: Vec<_> = (0..20)
+        .map(|_| {
+            let mut command = aws.provision(&["up", &blueprint, "--yes"]);
+            command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("it starts")
+        })
+        .collect();
+    let ran: Vec<Ran> = running.into_iter().map(|c| Ran::of(c.wait_with_output().expect("it ends"))).collect();
+    let worked = ran.iter().filter(|r| r.code == Some(0)).count();
+    let held: Vec<&Ran> = ran.iter().filter(|r| r.code == Some(5)).collect();
+    let others: Vec<&Ran> = ran.iter().filter(|r| !matches!(r.code, Some(0 | 5))).collect();
+    assert!(others.is_empty(), "{others:?}");
+    println!("{worked} worked, {} were told who holds the lease", held.len());
+    assert!(worked >= 1 && held.len() >= 15, "{worked} worked, {} held", held.len());
+    for ran in held {
+        assert!(ran.err.contains("has been working on this stack since"), "{}", ran.err);
+    }
+    aws.control("DELETE", "/_local/faults", "");
+    assert_eq!(aws.listing("eu-central-1", "game-dev").iter().filter(|l| l.starts_with("ec2 vpcs")).count(), 1);
+    aws.done(&["plan", "--check", &blueprint]);
+}
+
+#[test]
+fn a_killed_holder_frees_its_lease() {
+    let aws = aws();
+    let blueprint = aws.blueprint("small.toml", SMALL);
+    aws.control(
+        "POST",
+        "/_local/faults",
+        r#"{"service": "ec2", "action": "CreateSubnet", "every": true, "kind": "latency", "ms": 3000}"#,
+    );
+    let mut first = aws.provision(&["up", &blueprint, "--yes"]).stderr(Stdio::null()).spawn().expect("it starts");
+    let started = Instant::now();
+    while !aws.calls().iter().any(|c| c.action == "CreateVpc") {
+        assert!(started.elapsed() < Duration::from_secs(60), "the first run makes no VPC");
+        std::thread::sleep(Duration::from_millis(50));
+    }
+    first.kill().expect("it is killed");
+    first.wait().expect("it is gone");
+    aws.control("DELETE", "/_local/faults", "");
+    aws.done(&["up", &blueprint, "--yes"]);
+    assert_eq!(aws.listing("eu-central-1", "game-dev").iter().filter(|l| l.starts_with("ec2 vpcs")).count(), 1);
+    aws.done(&["down", "--stack", "game-dev", "--yes"]);
+    assert!(aws.listing("eu-central-1", "game-dev").is_empty());
+}

@@ -23,7 +23,8 @@ pub fn root() -> PathBuf {
 }
 
 fn python() -> PathBuf {
-    let python = std::env::var_os("LOCAL_AWS_PYTHON").expect("LOCAL_AWS_PYTHON is not set: run the tests by `make test-e2e`");
+    let python =
+        std::env::var_os("LOCAL_AWS_PYTHON").expect("LOCAL_AWS_PYTHON is not set: run the tests by `make test-e2e`");
     PathBuf::from(python)
 }
 
@@ -62,7 +63,7 @@ impl LocalAws {
         command
             .args(arguments)
             .env("AWS_ENDPOINT_URL", &self.url)
-            .env("AWS_REGION", "eu-west-1")
+            .env("AWS_REGION", "eu-central-1")
             .env("AWS_ACCESS_KEY_ID", "local")
             .env("AWS_SECRET_ACCESS_KEY", "local")
             .env("AWS_EC2_METADATA_DISABLED", "true")
@@ -103,6 +104,22 @@ impl LocalAws {
             .expect("the listing runs");
         assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
         String::from_utf8_lossy(&output.stdout).lines().map(str::to_owned).collect()
+    }
+
+    /// Runs Python with `api`, a boto3 client of `service`; returns what it prints.
+    pub fn boto3(&self, service: &str, code: &str) -> String {
+        let script = format!(
+            "import boto3\napi = boto3.client({service:?}, endpoint_url={:?}, region_name='eu-central-1')\n{code}\n",
+            self.url
+        );
+        let output = Command::new(python())
+            .args(["-c", &script])
+            .env("AWS_ACCESS_KEY_ID", "local")
+            .env("AWS_SECRET_ACCESS_KEY", "local")
+            .output()
+            .expect("python runs");
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+        String::from_utf8_lossy(&output.stdout).into_owned()
     }
 
     /// Asks the local AWS's own control, for example `GET`, `/_local/calls`.
