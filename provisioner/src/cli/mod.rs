@@ -1,10 +1,12 @@
 //! The command line: one verb a file, thin.
 
 mod down;
+mod init;
 mod outputs;
 mod plan;
 mod status;
 mod up;
+mod validate;
 
 use std::path::{Path, PathBuf};
 
@@ -55,6 +57,10 @@ struct Global {
 
 #[derive(Debug, Subcommand)]
 enum Verb {
+    /// Write a blueprint to begin with
+    Init(init::Args),
+    /// Check a blueprint, without calling AWS
+    Validate(validate::Args),
     /// Show what `up` would change, its impact and how long it takes
     Plan(plan::Args),
     /// Bring the stack to what the blueprint says
@@ -121,6 +127,8 @@ pub async fn run(cli: Cli, stop: watch::Receiver<bool>) -> Exit {
     };
     let run = Run { ui: Ui::new(cli.global.json, color), connection, yes: cli.global.yes, stop };
     let outcome = match cli.verb {
+        Verb::Init(args) => init::run(&run, &args),
+        Verb::Validate(args) => validate::run(&run, &args),
         Verb::Plan(args) => plan::run(&run, &args).await,
         Verb::Up(args) => up::run(&run, &args).await,
         Verb::Status(which) => status::run(&run, &which).await,
