@@ -2,9 +2,11 @@
 
 pub mod context;
 pub mod erased;
+mod holders;
 pub mod kind;
 mod settle;
 pub mod spec;
+mod tokened;
 
 pub use context::{Cx, Options, Place};
 pub use erased::{AnyKind, Effect, Node, Observed};
@@ -27,8 +29,16 @@ macro_rules! registry {
 registry! {
     // network
     vpc: Vpc,
+    internet_gateway: InternetGateway,
+    subnet: Subnet,
+    elastic_ip: ElasticIp,
+    nat_gateway: NatGateway,
+    route_table: RouteTable,
+    vpc_endpoint: VpcEndpoint,
 
     // security
+    security_group: SecurityGroup,
+    security_group_rule: SecurityGroupRule,
 
     // data
     bucket: Bucket,

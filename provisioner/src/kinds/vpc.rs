@@ -3,10 +3,13 @@
 use aws_sdk_ec2::types::VpcAttributeName;
 use serde::{Deserialize, Serialize};
 
-use super::{Change, Created, Cx, Error, Field, Impact, Kind, Live, Place, Result, State, Want, attrs};
+use super::{Change, Created, Cx, Error, Field, Impact, Kind, Live, Place, Progress, Result, State, Want, attrs, holders};
 use crate::aws::error::GoneOk;
 use crate::aws::tags::pairs;
 use crate::blueprint::Blueprint;
+
+/// Its address.
+pub const ADDRESS: &str = "vpc";
 
 /// A virtual private cloud with DNS switched on.
 pub struct Vpc;
@@ -37,7 +40,7 @@ impl Kind for Vpc {
 
     fn desired(&self, blueprint: &Blueprint, _place: &Place) -> Vec<Want<Spec>> {
         let Some(network) = &blueprint.network else { return Vec::new() };
-        vec![Want::new("vpc", Spec { cidr: network.cidr.to_string(), dns_hostnames: true })]
+        vec![Want::new(ADDRESS, Spec { cidr: network.cidr.to_string(), dns_hostnames: true })]
     }
 
     async fn list(&self, cx: &Cx) -> Result<Vec<Live<Spec>>> {
@@ -85,6 +88,14 @@ impl Kind for Vpc {
         Ok(Created { attrs: attrs([("id", &id)]), id })
     }
 
+    async fn ready(&self, cx: &Cx, _address: &str, id: &str) -> Result<Progress> {
+        let answer = cx.aws.ec2.describe_vpcs().vpc_ids(id).send().await?;
+        Ok(match answer.vpcs().first().and_then(|vpc| vpc.state()) {
+            Some(aws_sdk_ec2::types::VpcState::Available) => Progress::Ready(attrs([("id", id)])),
+            state => Progress::Pending(state.map_or("pending", |state| state.as_str()).to_owned()),
+        })
+    }
+
     async fn update(&self, cx: &Cx, op: Op, change: &Change<'_, Spec>) -> Result<()> {
         match op {
             Op::DnsHostnames => set_dns_hostnames(cx, &change.live.id, change.want.dns_hostnames).await,
@@ -92,8 +103,10 @@ impl Kind for Vpc {
     }
 
     async fn delete(&self, cx: &Cx, live: &Live<Spec>) -> Result<()> {
-        cx.aws.ec2.delete_vpc().vpc_id(&live.id).send().await.gone_ok()?;
-        Ok(())
+        match cx.aws.ec2.delete_vpc().vpc_id(&live.id).send().await.gone_ok() {
+            Ok(_) => Ok(()),
+            Err(error) => Err(holders::explain(cx, &live.id, &live.id, error).await),
+        }
     }
 }
 
