@@ -42,8 +42,17 @@ registry! {
 
     // data
     bucket: Bucket,
+    secret: Secret,
+    dynamodb_table: DynamodbTable,
+    cache_subnet_group: CacheSubnetGroup,
+    cache_parameter_group: CacheParameterGroup,
+    replication_group: ReplicationGroup,
 
     // observation
+    log_group: LogGroup,
+    sns_topic: SnsTopic,
+    sns_subscription: SnsSubscription,
+    alarm: Alarm,
 
     // edge
 
