@@ -55,6 +55,13 @@ registry! {
     alarm: Alarm,
 
     // edge
+    origin_access_control: OriginAccessControl,
+    distribution: Distribution,
+    bucket_policy: BucketPolicy,
+    hosted_zone: HostedZone,
+    certificate: Certificate,
+    certificate_validation: CertificateValidation,
+    record: Record,
 
     // compute
     release: Release,

@@ -1,0 +1,116 @@
+//! The public hosted zone of the stack's domain, where the stack makes it.
+
+use aws_sdk_route53::types::{HostedZoneConfig, ResourceRecordSet, TagResourceType};
+use serde::{Deserialize, Serialize};
+
+use super::{Attrs, Change, Created, Cx, Error, Field, Kind, Live, Place, Result, State, Want, attrs, record};
+use crate::aws::error::{CallError, GoneOk};
+use crate::aws::stack::Stack;
+use crate::blueprint::Blueprint;
+
+/// Its address.
+pub const ADDRESS: &str = "hosted-zone";
+
+/// A public hosted zone. It takes no tags at creation: its CallerReference begins with stack and home.
+pub struct HostedZone;
+
+/// What it can be told to be.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct Spec {
+    /// Its name, without a dot at its end.
+    pub name: String,
+}
+
+/// What the CallerReference of this stack's zone begins with.
+fn reference_start(stack: &Stack) -> String {
+    format!("{}/{}/", stack.name, stack.home)
+}
+
+/// A zone's id without its path.
+pub(super) fn bare(id: &str) -> String {
+    id.trim_start_matches("/hostedzone/").to_owned()
+}
+
+impl Kind for HostedZone {
+    type Spec = Spec;
+    type Op = std::convert::Infallible;
+    const NAME: &'static str = "hosted_zone";
+    const FIELDS: &'static [Field<Self::Op>] = &[Field::replace("name")];
+    const AFTER: &'static [&'static str] = &[];
+
+    fn desired(&self, blueprint: &Blueprint, _place: &Place) -> Vec<Want<Spec>> {
+        let domain = blueprint.domain.iter().filter(|domain| domain.create_zone);
+        domain.map(|domain| Want::new(ADDRESS, Spec { name: domain.zone.to_lowercase() })).collect()
+    }
+
+    async fn list(&self, cx: &Cx) -> Result<Vec<Live<Spec>>> {
+        let start = reference_start(&cx.stack);
+        let mut pages = cx.aws.route53.list_hosted_zones().into_paginator().send();
+        let mut found = Vec::new();
+        while let Some(page) = pages.try_next().await? {
+            for zone in page.hosted_zones().iter().filter(|zone| zone.caller_reference().starts_with(&start)) {
+                let id = bare(zone.id());
+                let Some(answer) = cx.aws.route53.get_hosted_zone().id(&id).send().await.gone_ok()? else { continue };
+                let servers = answer.delegation_set().map(|set| set.name_servers().to_vec()).unwrap_or_default();
+                let name = zone.name().trim_end_matches('.').to_lowercase();
+                let attrs = outputs(&name, servers);
+                let spec = Spec { name };
+                found.push(Live { address: ADDRESS.into(), id, spec, attrs, state: State::Ready });
+            }
+        }
+        Ok(found)
+    }
+
+    async fn create(&self, cx: &Cx, want: &Want<Spec>) -> Result<Created> {
+        let reference = format!("{}{}", reference_start(&cx.stack), cx.token(&want.address, &want.spec));
+        let config = HostedZoneConfig::builder().comment(format!("Zone of stack {}", cx.stack.name)).build();
+        let call = cx.aws.route53.create_hosted_zone().name(&want.spec.name).hosted_zone_config(config);
+        let made = match call.caller_reference(reference).send().await.map_err(CallError::from) {
+            Ok(answer) => {
+                let servers = answer.delegation_set.map(|set| set.name_servers).unwrap_or_default();
+                let id = bare(answer.hosted_zone.as_ref().map(|zone| zone.id()).unwrap_or_default());
+                Created { id, attrs: outputs(&want.spec.name, servers) }
+            }
+            // Made by an attempt whose answer was lost.
+            Err(error) if error.is(&["HostedZoneAlreadyExists"]) => {
+                let found = self.list(cx).await?.into_iter().find(|live| live.spec.name == want.spec.name);
+                found.map(|live| Created { id: live.id, attrs: live.attrs }).ok_or(error)?
+            }
+            Err(error) => return Err(error.into()),
+        };
+        // For people and bills: whose the zone is, its CallerReference says.
+        let call = cx.aws.route53.change_tags_for_resource().resource_type(TagResourceType::Hostedzone);
+        call.resource_id(&made.id).set_add_tags(Some(cx.tags(&want.address).route53())).send().await?;
+        Ok(made)
+    }
+
+    async fn update(&self, _cx: &Cx, op: Self::Op, _change: &Change<'_, Spec>) -> Result<()> {
+        match op {}
+    }
+
+    async fn delete(&self, cx: &Cx, live: &Live<Spec>) -> Result<()> {
+        let Some(sets) = record::all_of(cx, &live.id).await? else { return Ok(()) };
+        if let Some(other) = sets.iter().find(|set| !comes_with_the_zone(set, &live.spec.name)) {
+            return Err(Error::Refused {
+                what: format!(
+                    "the hosted zone {} holds records that are not the stack's ({} {})",
+                    live.spec.name,
+                    other.r#type().as_str(),
+                    other.name()
+                ),
+                help: "delete them, then run the command again".into(),
+            });
+        }
+        cx.aws.route53.delete_hosted_zone().id(&live.id).send().await.gone_ok()?;
+        Ok(())
+    }
+}
+
+fn comes_with_the_zone(set: &ResourceRecordSet, zone: &str) -> bool {
+    matches!(set.r#type().as_str(), "NS" | "SOA") && set.name().trim_end_matches('.').eq_ignore_ascii_case(zone)
+}
+
+fn outputs(name: &str, mut servers: Vec<String>) -> Attrs {
+    servers.sort();
+    attrs([("name", name), ("name_servers", &servers.join(","))])
+}
