@@ -5,7 +5,6 @@ from __future__ import annotations
 import urllib.error
 
 import pytest
-
 from conftest import running
 from network import Network
 

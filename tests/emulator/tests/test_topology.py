@@ -7,7 +7,6 @@ import io
 import json
 
 import pytest
-
 from certificates import issued
 from conftest import running
 from network import TAGS, TRUST, Network, unique

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import pytest
-
 from conftest import running
 from network import TAGS, Network, unique
 from test_rules_data import instance
