@@ -106,3 +106,14 @@ class Network:
         self.group = ec2.create_security_group(
             GroupName="servers", Description="servers", VpcId=self.vpc
         )["GroupId"]
+
+
+def server_fixture(*arguments: str) -> Any:
+    """A module-wide fixture: a server of the module's own."""
+
+    @pytest.fixture(scope="module")
+    def server() -> Iterator[Aws]:
+        with serving(*arguments) as running:
+            yield running
+
+    return server

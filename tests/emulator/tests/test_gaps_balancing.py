@@ -1,21 +1,12 @@
 """Load balancers, target health, Auto Scaling groups and their refreshes."""
 
 import pytest
-from gaps_server import Aws, Network, eventually, refused, serving
+from gaps_server import Aws, Network, eventually, refused, server_fixture, serving
 from test_gaps_ec2 import profile, template
 
-
-@pytest.fixture(scope="module")
-def aws():
-    with serving("--no-waits") as server:
-        yield server
-
-
-@pytest.fixture(scope="module")
-def slow():
-    # 30 s of AWS are 1 s here.
-    with serving("--time-scale", "30") as server:
-        yield server
+aws = server_fixture("--no-waits")
+# 30 s of AWS are 1 s here.
+slow = server_fixture("--time-scale", "30")
 
 
 class Service:

@@ -4,22 +4,15 @@ import base64
 import json
 
 import pytest
-from gaps_server import Aws, Network, eventually, refused, serving, tags
+from botocore.exceptions import ClientError
+from gaps_server import Aws, Network, eventually, refused, server_fixture, serving, tags
 
 AL2023 = "/aws/service/ami-amazon-linux-latest/al2023-ami-kernel-default-x86_64"
 
 
-@pytest.fixture(scope="module")
-def aws():
-    with serving("--no-waits") as server:
-        yield server
-
-
-@pytest.fixture(scope="module")
-def slow():
-    # 20 s of AWS are 1 s here.
-    with serving("--time-scale", "20") as server:
-        yield server
+aws = server_fixture("--no-waits")
+# 20 s of AWS are 1 s here.
+slow = server_fixture("--time-scale", "20")
 
 
 @pytest.fixture(scope="module")
@@ -196,42 +189,26 @@ def test_an_instance_is_what_its_template_says(aws, network):
         aws.ec2.describe_volumes(VolumeIds=[volume])
 
 
-def test_a_new_profile_reaches_ec2_late(slow):
-    network = Network(slow, "10.1")
-    image = ami(slow)
-    profile(slow, "late")
+def test_a_new_profile_reaches_ec2_late():
+    with serving("--time-scale", "3") as aws:
+        image, network = ami(aws), Network(aws)
+        profile(aws, "late")
 
-    def dry_run():
-        slow.ec2.run_instances(
-            ImageId=image,
-            MinCount=1,
-            MaxCount=1,
-            DryRun=True,
-            SubnetId=network.subnets[0],
-            IamInstanceProfile={"Name": "late"},
-        )
+        def dry_run():
+            try:
+                aws.ec2.run_instances(
+                    ImageId=image,
+                    MinCount=1,
+                    MaxCount=1,
+                    DryRun=True,
+                    SubnetId=network.subnets[0],
+                    IamInstanceProfile={"Name": "late"},
+                )
+            except ClientError as error:
+                return error.response["Error"]["Code"]
 
-    with serving("--time-scale", "2") as slower:
-        image = ami(slower)
-        network = Network(slower)
-        profile(slower, "late")
-        with refused("InvalidParameterValue", "Invalid IAM Instance Profile name"):
-            slower.ec2.run_instances(
-                ImageId=image,
-                MinCount=1,
-                MaxCount=1,
-                DryRun=True,
-                SubnetId=network.subnets[0],
-                IamInstanceProfile={"Name": "late"},
-            )
-
-    def accepted():
-        try:
-            dry_run()
-        except slow.ec2.exceptions.ClientError as error:
-            return error.response["Error"]["Code"] == "DryRunOperation"
-
-    eventually(accepted)
+        assert dry_run() == "InvalidParameterValue"
+        eventually(lambda: dry_run() == "DryRunOperation")
 
 
 def test_instances_pass_through_their_states(slow):

@@ -1,20 +1,10 @@
 """CloudFront, certificates and Route 53: what depends on time and on each other."""
 
-import pytest
-from gaps_server import Aws, eventually, refused, serving
+from gaps_server import Aws, eventually, refused, server_fixture
 
-
-@pytest.fixture(scope="module")
-def aws():
-    with serving("--no-waits") as server:
-        yield server
-
-
-@pytest.fixture(scope="module")
-def slow():
-    # 50 s of AWS are 1 s here.
-    with serving("--time-scale", "50") as server:
-        yield server
+aws = server_fixture("--no-waits")
+# 50 s of AWS are 1 s here.
+slow = server_fixture("--time-scale", "50")
 
 
 def control(aws: Aws, name: str) -> dict:

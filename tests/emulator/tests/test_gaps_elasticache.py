@@ -1,20 +1,10 @@
 """Replication groups: members, endpoints, replicas, failover, settings, deletion."""
 
-import pytest
-from gaps_server import Aws, Network, eventually, refused, serving
+from gaps_server import Aws, Network, eventually, refused, server_fixture
 
-
-@pytest.fixture(scope="module")
-def aws():
-    with serving("--no-waits") as server:
-        yield server
-
-
-@pytest.fixture(scope="module")
-def slow():
-    # 100 s of AWS are 1 s here.
-    with serving("--time-scale", "100") as server:
-        yield server
+aws = server_fixture("--no-waits")
+# 100 s of AWS are 1 s here.
+slow = server_fixture("--time-scale", "100")
 
 
 class Cache:

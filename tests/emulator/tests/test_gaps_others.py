@@ -1,19 +1,10 @@
 """DynamoDB, secrets, alarms, logs, notifications, tags across services."""
 
-import pytest
-from gaps_server import Network, eventually, refused, serving, tags
+from gaps_server import Network, eventually, refused, server_fixture, tags
 
-
-@pytest.fixture(scope="module")
-def aws():
-    with serving("--no-waits") as server:
-        yield server
-
-
-@pytest.fixture(scope="module")
-def slow():
-    with serving("--time-scale", "10") as server:
-        yield server
+aws = server_fixture("--no-waits")
+# 10 s of AWS are 1 s here.
+slow = server_fixture("--time-scale", "10")
 
 
 def table(aws, name: str, **more):

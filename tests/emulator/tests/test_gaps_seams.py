@@ -20,17 +20,17 @@ from local_aws import clock, gaps  # noqa: E402
 for module in pkgutil.iter_modules(gaps.__path__):
     importlib.import_module(f"local_aws.gaps.{module.name}")
 
+from test_gaps_balancing import Service  # noqa: E402
+from test_gaps_elasticache import Cache  # noqa: E402
+from test_gaps_rds import Database  # noqa: E402
+
 from local_aws.gaps import (  # noqa: E402
-    autoscaling_health,
     autoscaling_refresh,
     elasticache_changes,
     events,
     providers,
 )
 from local_aws.gaps import elasticache as caches  # noqa: E402
-from test_gaps_balancing import Service  # noqa: E402
-from test_gaps_elasticache import Cache  # noqa: E402
-from test_gaps_rds import Database  # noqa: E402
 
 ACCOUNT = "123456789012"
 
@@ -119,24 +119,15 @@ def test_targets_are_told_about(aws, seen):
     assert tail == ["targets-draining", "targets-removed", "instance-terminating"]
 
 
-def test_what_is_unhealthy_is_replaced(aws, answering, monkeypatch):
-    monkeypatch.setattr(autoscaling_health, "SHORTEST_CHECK", 0.1)
-    monkeypatch.setattr(autoscaling_health, "SHORTEST_GRACE", 0.2)
-    sick = set()
-    answering(
-        "target-health",
-        lambda region, group, target, port: (
-            ("unhealthy", "Target.Timeout", "Request timed out")
-            if target in sick
-            else ("healthy", None, None)
-        ),
-    )
+def test_what_is_called_unhealthy_is_replaced(aws, seen):
     service = Service(aws, "sick", "10.82")
-    service.scale(2, 4, HealthCheckType="ELB", HealthCheckGracePeriod=0)
+    service.scale(2, 4)
     eventually(lambda: len(service.in_service()) == 2)
     victim = service.in_service()[0]
-    sick.add(victim)
+    aws.autoscaling.set_instance_health(InstanceId=victim, HealthStatus="Unhealthy")
     eventually(lambda: victim not in service.in_service() and len(service.in_service()) == 2)
+    ended = [d["instance"].id for name, d in seen if name == "instance-terminating"]
+    assert ended == [victim]
 
 
 def test_a_version_that_never_answers_is_rolled_back(aws, answering, monkeypatch):

@@ -3,7 +3,6 @@
 `converge` brings a group to its desired capacity; everything that changes a group calls it.
 """
 
-import time
 from collections import Counter
 from typing import Any
 
@@ -154,7 +153,6 @@ def _in_service(group: FakeAutoScalingGroup, state: InstanceState, activity: Any
     # Everything the instance still had to pass through lies behind it now.
     state.instance._state.name, state.instance._state.code = "running", 16
     state.lifecycle_state = "InService"
-    state.in_service_at = time.time()
     activity.finish("Successful")
     register(group, [state])
     events_follow(group)

@@ -15,7 +15,6 @@ from local_aws import hooks
 from . import autoscaling as members
 from . import autoscaling_refresh as refreshing
 from .autoscaling_activities import record
-from .autoscaling_health import watch
 from .lifecycle import fault
 from .patching import add, wrap
 
@@ -110,7 +109,6 @@ def _create(original: Any, self: AutoScalingResponse) -> ActionResult:
     group.health_check_grace_period = self._get_int_param("HealthCheckGracePeriod", 0)
     _take_extras(self, group)
     members.converge_soon(group)
-    watch(group)
     return result
 
 

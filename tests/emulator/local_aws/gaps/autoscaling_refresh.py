@@ -234,14 +234,12 @@ def _told(group: FakeAutoScalingGroup, state: InstanceState) -> set[str]:
 
 
 def _late(refresh: Refresh, healthy: list[InstanceState]) -> bool:
-    """An instance of the new version failed its check, or should have been healthy long ago."""
+    """An instance of the new version that should have been healthy long ago."""
     well = {state.instance.id for state in healthy}
     present = {state.instance.id for state in active(refresh.group)}
-    failed = refresh.group.__dict__.get("_failed_checks", set())
     now = utcnow().timestamp()
     return any(
-        instance_id in failed
-        or (deadline < now and instance_id in present and instance_id not in well)
+        deadline < now and instance_id in present and instance_id not in well
         for instance_id, deadline in refresh.launched.items()
     )
 

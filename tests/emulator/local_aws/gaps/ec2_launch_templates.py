@@ -131,14 +131,17 @@ def _delete_version(template: LaunchTemplate, number: Any) -> dict[str, str] | N
 
 @wrap(LaunchTemplates, "describe_launch_template_versions")
 def _describe_versions(original: Any, self: LaunchTemplates) -> ActionResult:
-    # moto cuts at 15 and gives no token: take all, and let the pagination cut.
-    limit = self.params.pop("MaxResults", None) if hasattr(self.params, "pop") else None
-    self.params["MaxResults"] = 10**6
+    return ActionResult(_uncut(original, self))
+
+
+def _uncut(original: Any, response: LaunchTemplates) -> dict[str, Any]:
+    """moto cuts at 15 and gives no token: takes all, and lets the pagination cut."""
+    limit = response.params.get("MaxResults")
+    response.params["MaxResults"] = 10**6
     try:
-        result = original(self).result
+        return original(response).result
     finally:
-        self.params["MaxResults"] = limit
-    return ActionResult(result)
+        response.params["MaxResults"] = limit
 
 
 @wrap(LaunchTemplateBackend, "describe_launch_template_versions")
@@ -155,12 +158,7 @@ def _backend_versions(original: Any, self: Any, **kwargs: Any) -> list:
 
 @wrap(LaunchTemplates, "describe_launch_templates")
 def _describe(original: Any, self: LaunchTemplates) -> ActionResult:
-    limit = self.params.pop("MaxResults", None) if hasattr(self.params, "pop") else None
-    self.params["MaxResults"] = 10**6
-    try:
-        result = original(self).result
-    finally:
-        self.params["MaxResults"] = limit
+    result = _uncut(original, self)
     for item in result["LaunchTemplates"]:
         template = self.ec2_backend.launch_templates[item["LaunchTemplateId"]]
         item["Tags"] = template.get_tags()

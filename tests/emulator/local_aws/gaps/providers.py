@@ -32,11 +32,6 @@ def withdraw(question: str) -> None:
     _providers.pop(question, None)
 
 
-def answers(question: str) -> bool:
-    """Whether somebody provides an answer at all."""
-    return question in _providers
-
-
 def ask(question: str, *args: object) -> Any:
     """The provider's answer, or None where it has none."""
     provider = _providers.get(question)
