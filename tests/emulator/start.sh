@@ -6,7 +6,7 @@ set -eu
 
 here=$(cd "$(dirname "$0")" && pwd)
 dir=${LOCAL_AWS_DIR:-$(cd "$here/../.." && pwd)/.local-aws}
-region=${AWS_REGION:-${AWS_DEFAULT_REGION:-eu-west-1}}
+region=${AWS_REGION:-${AWS_DEFAULT_REGION:-eu-central-1}}
 
 say() { printf '%s\n' "$*" >&2; }
 # When a process began, in ticks since boot: with its number, its identity.

@@ -9,13 +9,14 @@ import ssl
 from collections.abc import Iterator
 from typing import Any
 
-import dataplane
 import pytest
-from conftest import Server, running
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
+
+import dataplane
+from conftest import Server, running
 from dataplane import until
 from fleet import get, health, make
 

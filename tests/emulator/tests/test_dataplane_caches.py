@@ -7,9 +7,10 @@ import signal
 from collections.abc import Iterator
 from typing import Any
 
-import dataplane
 import pytest
 import redis
+
+import dataplane
 from conftest import Server, running
 from dataplane import until
 

@@ -8,9 +8,10 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import dataplane
 import pymysql
 import pytest
+
+import dataplane
 from conftest import Server, running
 from dataplane import until
 
@@ -19,7 +20,7 @@ PASSWORD = "A-secret-of-20-chars"
 
 @pytest.fixture(scope="module")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    directory = tmp_path_factory.mktemp("databases")
+    directory = tmp_path_factory.mktemp("a directory with spaces")
     with running("--time-scale", "400", "--state-dir", str(directory)) as server:
         yield server
 

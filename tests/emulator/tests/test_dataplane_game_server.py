@@ -16,10 +16,11 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import dataplane
 import pymysql
 import pytest
 import redis
+
+import dataplane
 from conftest import Server, running
 from dataplane import until
 from fleet import health, make

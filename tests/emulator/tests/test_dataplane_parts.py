@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+
 from local_aws.dataplane.addresses import Addresses, NoAddresses
 from local_aws.dataplane.balancer_config import Listener, Pool, Rule, Target, render
 

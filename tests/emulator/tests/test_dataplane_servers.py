@@ -14,8 +14,9 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import dataplane
 import pytest
+
+import dataplane
 from conftest import Server, running
 from dataplane import until
 from fleet import address, direct, get, health, make

@@ -121,7 +121,7 @@ def render(
 
 
 def _frontend(address: str, listener: Listener) -> str:
-    tls = f" ssl crt {listener.certificate} alpn h2,http/1.1" if listener.certificate else ""
+    tls = f" ssl crt {_quoted(str(listener.certificate))} alpn h2,http/1.1" if listener.certificate else ""
     scheme = listener.protocol.lower()
     lines = [
         f"frontend listener-{listener.port}",

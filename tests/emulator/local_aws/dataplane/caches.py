@@ -14,8 +14,8 @@ from local_aws.hooks import Request, after
 from . import context
 from .haproxy import GLOBAL, Proxy
 from .lanes import Lane
-from .readiness import hold
 from .processes import Process
+from .readiness import hold
 from .redis import Node, Security
 
 #: A lost primary is noticed, and a replica promoted, in about this many AWS seconds.
@@ -218,8 +218,6 @@ class Group:
         self.reader.stop()
         for node in self.nodes.values():
             node.stop()
-        for role in ("primary", "reader", *self.nodes):
-            context.current().addresses.release("cache", self.region, self.name, role)
         _groups.pop((self.region, self.name), None)
         self.lane.close()
 
@@ -284,6 +282,13 @@ def _deleting(region: str, group: Any) -> None:
         held.lane.put(held.delete)
 
 
+def _deleted(region: str, group: Any) -> None:
+    name = group.replication_group_id
+    roles = ["primary", "reader", *(f"{name}-{number:03}" for number in range(1, 7))]
+    for role in roles:
+        context.current().addresses.release("cache", region, name, role)
+
+
 def _address(region: str, group: Any, role: str) -> str:
     return address_of(region, getattr(group, "replication_group_id", group), role)
 
@@ -298,3 +303,4 @@ events.on("cache-members", _members)
 events.on("cache-failover", _failover)
 events.on("cache-modified", _modified)
 events.on("cache-deleting", _deleting)
+events.on("cache-deleted", _deleted)

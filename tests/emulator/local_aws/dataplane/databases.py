@@ -13,9 +13,9 @@ from local_aws.hooks import Request, after
 
 from . import context
 from .lanes import Lane
-from .readiness import hold
 from .mariadb import Server, Template
 from .processes import Process
+from .readiness import hold
 
 #: A standby takes over, or a host is restarted, in about this many AWS seconds.
 FAILOVER_SECONDS = 35
@@ -126,7 +126,6 @@ class Database:
         self.gone = True
         self.server.stop()
         _databases.pop((self.region, self.name), None)
-        context.current().addresses.release("rds", self.region, self.name)
         self.lane.close()
 
     def _died(self, _process: Process) -> None:
@@ -201,7 +200,8 @@ def _deleting(region: str, database: Any) -> None:
 
 
 def _deleted(region: str, database: Any) -> None:
-    """Replicas of a source that is gone stand alone."""
+    """Its address is free; its replicas stand alone."""
+    context.current().addresses.release("rds", region, database.db_instance_identifier)
     for held in list(_databases.values()):
         if held.region == region and held.source == database.db_instance_identifier:
             held.lane.put(held.promote)

@@ -80,13 +80,14 @@ class Template:
         command = [
             "mariadb-install-db",
             "--no-defaults",
-            f"--datadir={fresh}",
+            # Relative: the script takes a path with a space in it for two.
+            "--datadir=.",
             f"--user={getpass.getuser()}",
             "--auth-root-authentication-method=normal",
             "--skip-test-db",
             "--innodb-log-file-size=16M",
         ]
-        done = subprocess.run(command, capture_output=True, text=True)
+        done = subprocess.run(command, cwd=fresh, capture_output=True, text=True)
         if done.returncode != 0:
             raise ProcessError(f"mariadb-install-db failed: {done.stdout[-1500:]}{done.stderr[-1500:]}")
         fresh.rename(self._directory)

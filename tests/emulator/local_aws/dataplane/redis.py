@@ -108,9 +108,9 @@ class Node:
         if secured.tls:
             lines += [
                 f"tls-port {self.port}",
-                f"tls-cert-file {certificate}",
-                f"tls-key-file {key}",
-                f"tls-ca-cert-file {secured.authority}",
+                f'tls-cert-file "{certificate}"',
+                f'tls-key-file "{key}"',
+                f'tls-ca-cert-file "{secured.authority}"',
                 "tls-auth-clients no",
                 "tls-replication yes",
                 "tls-protocols \"TLSv1.2 TLSv1.3\"",
