@@ -60,6 +60,8 @@ fn verdict(error: &sqlx::Error) -> Verdict {
         sqlx::Error::Database(database) => {
             database.try_downcast_ref::<MySqlDatabaseError>().map_or(Verdict::Lasting, |e| by_number(e.number()))
         }
+        // What TLS says of a certificate it does not accept.
+        sqlx::Error::Io(io) if io.kind() == std::io::ErrorKind::InvalidData => Verdict::Lasting,
         sqlx::Error::Io(_)
         | sqlx::Error::Protocol(_)
         | sqlx::Error::PoolTimedOut

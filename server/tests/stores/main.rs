@@ -1,0 +1,32 @@
+//! The contract of the stores: the same tests over the embedded ones and those on AWS (MariaDB, Redis and moto stand in
+//! for RDS, ElastiCache and DynamoDB), and what each of the latter must stand.
+
+mod cache;
+mod database;
+mod events;
+mod harness;
+mod healing;
+mod outbox;
+mod purchases;
+mod ranking;
+mod scores;
+mod sessions;
+
+/// Runs each of these tests on both backends.
+macro_rules! contract {
+    ($($name:ident),* $(,)?) => {
+        mod embedded {
+            $(#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+            async fn $name() {
+                super::$name(crate::harness::Backend::Embedded).await;
+            })*
+        }
+        mod aws {
+            $(#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+            async fn $name() {
+                super::$name(crate::harness::Backend::Aws).await;
+            })*
+        }
+    };
+}
+pub(crate) use contract;
