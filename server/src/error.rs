@@ -9,7 +9,7 @@ use serde::Serialize;
 use serde_json::{Map, Value, json};
 use utoipa::ToSchema;
 
-use crate::domain::DomainError;
+use crate::{domain::DomainError, store::chain};
 
 /// A sort of problem. Its `slug` is part of the contract: it never changes.
 #[derive(Debug, PartialEq, Eq)]
@@ -191,12 +191,11 @@ impl From<DomainError> for Problem {
             DomainError::TooManyCoins { balance } => Self::new(&TOO_MANY_COINS).with("balance", balance),
             DomainError::WrongCursor => Self::new(&WRONG_CURSOR),
             DomainError::Store(error) => {
-                let source: &dyn std::error::Error = &error;
                 if error.is_transient() {
-                    tracing::warn!(error = source, "a store is not available");
+                    tracing::warn!(error = %chain(&error), "a store is not available");
                     return Self::new(&UNAVAILABLE);
                 }
-                tracing::error!(error = source, "a store failed");
+                tracing::error!(error = %chain(&error), "a store failed");
                 return Self::new(&INTERNAL);
             }
         }

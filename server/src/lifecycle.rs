@@ -11,7 +11,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::{
     domain::{DomainError, Game, account, reconcile::Reconciler, score, wallet},
-    store::{PlayerId, StoreError, Stores},
+    store::{PlayerId, StoreError, Stores, chain},
 };
 
 /// Deep checks are answered from memory for this long, so that asking often costs the stores nothing.
@@ -121,7 +121,7 @@ async fn check(attempt: impl Future<Output = Result<(), StoreError>>) -> String 
     match tokio::time::timeout(CHECK_DEADLINE, attempt).await {
         Ok(Ok(())) => "ok".to_owned(),
         Ok(Err(error)) => {
-            tracing::warn!(error = &error as &dyn std::error::Error, "a store failed its check");
+            tracing::warn!(error = %chain(&error), "a store failed its check");
             error.to_string()
         }
         Err(_) => "no answer in time".to_owned(),
@@ -165,7 +165,7 @@ pub async fn start_up(game: std::sync::Arc<Game>, health: std::sync::Arc<Health>
                 return;
             }
             Err(error) => {
-                tracing::warn!(error = &error as &dyn std::error::Error, "the start-up check failed; trying again");
+                tracing::warn!(error = %chain(&error), "the start-up check failed; trying again");
             }
         }
         tokio::select! {

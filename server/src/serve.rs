@@ -26,7 +26,7 @@ use crate::{
     secrets::{self, Keys},
     shipping::Shipper,
     state::App,
-    store::{self, BoxError, Stores},
+    store::{self, BoxError, Stores, chain},
     telemetry,
 };
 
@@ -74,7 +74,12 @@ pub async fn run(config: Config) -> Result<(), ServeError> {
     stop_on_signal(&stop).map_err(|error| start_error("signals")(error.into()))?;
     let on_aws = matches!(config.store, StoreConfig::Aws(_));
     let sdk = if on_aws || lines.is_some() { Some(cloud::sdk_config().await) } else { None };
-    let instance = if on_aws { until_it_works("instance id", &stop, cloud::instance_id).await } else { None };
+    let instance = match config.host {
+        None if on_aws => until_it_works("instance id", &stop, cloud::instance_id).await,
+        // With an address given this need not be an EC2 instance.
+        Some(_) if on_aws => cloud::instance_id().await.ok(),
+        _ => None,
+    };
     let shipper = match (lines, &sdk, &config.logging.group) {
         (Some(lines), Some(sdk), Some(group)) => {
             let stream = instance.clone().unwrap_or_else(|| World::default().ulid());
@@ -84,7 +89,7 @@ pub async fn run(config: Config) -> Result<(), ServeError> {
     };
     let result = serve(config, sdk.as_ref(), instance, metrics, &stop).await;
     if let Err(error) = &result {
-        tracing::error!(error = error as &dyn std::error::Error, "the server stops");
+        tracing::error!(error = %chain(error), "the server stops");
     }
     if let Some(shipper) = shipper {
         shipper.finish(FLUSH).await;
@@ -166,7 +171,7 @@ where
             },
             () = stop.cancelled() => return None,
         };
-        tracing::warn!(error = &error as &dyn std::error::Error, what, "not available yet; trying again");
+        tracing::warn!(error = %chain(&error), what, "not available yet; trying again");
         tokio::select! {
             () = tokio::time::sleep(RETRY) => {}
             () = stop.cancelled() => return None,
@@ -221,7 +226,7 @@ async fn serve_until_stopped(
     tokio::select! {
         result = axum::serve(listener, router).with_graceful_shutdown(close) => {
             if let Err(error) = result {
-                tracing::error!(error = &error as &dyn std::error::Error, "serving failed");
+                tracing::error!(error = %chain(&error), "serving failed");
             }
         }
         () = late => tracing::warn!("requests were still in flight"),
@@ -261,7 +266,7 @@ impl Background {
         self.stop.cancel();
         match self.relay.await {
             Ok(relay) => relay.flush(FLUSH).await,
-            Err(error) => tracing::error!(error = &error as &dyn std::error::Error, "the relay failed"),
+            Err(error) => tracing::error!(error = %chain(&error), "the relay failed"),
         }
         for task in self.others {
             task.abort();
@@ -277,7 +282,7 @@ async fn housekeeping(game: Arc<Game>, metrics: PrometheusHandle, stop: Cancella
         let now = game.world.now();
         let before = now.saturating_sub(RUNS_KEPT).unwrap_or(jiff::Timestamp::MIN);
         if let Err(error) = game.stores.ledger.purge(before, now, BATCH).await {
-            tracing::warn!(error = &error as &dyn std::error::Error, "old rows could not be removed");
+            tracing::warn!(error = %chain(&error), "old rows could not be removed");
         }
         tokio::select! {
             () = tokio::time::sleep(Duration::from_secs(10)) => {}

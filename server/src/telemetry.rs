@@ -5,11 +5,7 @@ use std::io::{self, IsTerminal as _, Write};
 use metrics_exporter_prometheus::{Matcher, PrometheusBuilder, PrometheusHandle};
 use tokio::sync::mpsc;
 use tracing_subscriber::{
-    EnvFilter, Layer as _,
-    filter::{FilterExt as _, filter_fn},
-    fmt::MakeWriter,
-    layer::SubscriberExt as _,
-    util::SubscriberInitExt as _,
+    EnvFilter, Layer as _, fmt::MakeWriter, layer::SubscriberExt as _, util::SubscriberInitExt as _,
 };
 
 use crate::{config::Logging, shipping::TARGET, store::BoxError};
@@ -30,7 +26,7 @@ struct Copies(mpsc::Sender<Line>);
 
 /// Collects one line.
 struct Copy {
-    to: mpsc::Sender<Line>,
+    to: Option<mpsc::Sender<Line>>,
     bytes: Vec<u8>,
 }
 
@@ -38,7 +34,13 @@ impl<'a> MakeWriter<'a> for Copies {
     type Writer = Copy;
 
     fn make_writer(&'a self) -> Copy {
-        Copy { to: self.0.clone(), bytes: Vec::with_capacity(256) }
+        Copy { to: Some(self.0.clone()), bytes: Vec::with_capacity(256) }
+    }
+
+    fn make_writer_for(&'a self, metadata: &tracing::Metadata<'_>) -> Copy {
+        // What the shipping says of itself would feed on itself.
+        let own = metadata.target() == TARGET;
+        Copy { to: (!own).then(|| self.0.clone()), bytes: Vec::with_capacity(256) }
     }
 }
 
@@ -55,9 +57,10 @@ impl Write for Copy {
 
 impl Drop for Copy {
     fn drop(&mut self) {
+        let Some(to) = &self.to else { return };
         let text = String::from_utf8_lossy(&self.bytes).trim_end().to_owned();
         let line = Line { at: jiff::Timestamp::now().as_millisecond(), text };
-        if !line.text.is_empty() && self.to.try_send(line).is_err() {
+        if !line.text.is_empty() && to.try_send(line).is_err() {
             metrics::counter!("log_lines_dropped_total").increment(1);
         }
     }
@@ -68,7 +71,8 @@ impl Drop for Copy {
 /// # Errors
 /// When logging was started before in this process.
 pub fn start_logging(logging: &Logging) -> Result<Option<mpsc::Receiver<Line>>, BoxError> {
-    let filter = || EnvFilter::try_new(&logging.filter);
+    // One filter for all: with one for each layer, lines got lost.
+    let filter = EnvFilter::try_new(&logging.filter)?;
     let console = tracing_subscriber::fmt::layer().with_writer(io::stderr).with_ansi(io::stderr().is_terminal());
     let console = if logging.json {
         console.json().flatten_event(true).with_current_span(true).with_span_list(false).boxed()
@@ -77,21 +81,18 @@ pub fn start_logging(logging: &Logging) -> Result<Option<mpsc::Receiver<Line>>, 
     };
     let (shipped, lines) = if logging.group.is_some() {
         let (sender, receiver) = mpsc::channel(BUFFER);
-        // What the shipping says of itself would feed on itself.
-        let others = filter_fn(|metadata| metadata.target() != TARGET);
         let layer = tracing_subscriber::fmt::layer()
             .with_writer(Copies(sender))
             .with_ansi(false)
             .json()
             .flatten_event(true)
             .with_current_span(true)
-            .with_span_list(false)
-            .with_filter(filter()?.and(others));
+            .with_span_list(false);
         (Some(layer), Some(receiver))
     } else {
         (None, None)
     };
-    tracing_subscriber::registry().with(console.with_filter(filter()?)).with(shipped).try_init()?;
+    tracing_subscriber::registry().with(filter).with(console).with(shipped).try_init()?;
     Ok(lines)
 }
 

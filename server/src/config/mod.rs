@@ -283,6 +283,6 @@ fn limits(reader: &mut Reader<'_>) -> Limits {
         ranking: limit("GAME_LIMIT_RANKING", default.ranking),
         events: limit("GAME_LIMIT_EVENTS", default.events),
         admin: limit("GAME_LIMIT_ADMIN", default.admin),
-        deadline: Duration::from_millis(reader.number("GAME_DEADLINE_MS", 10_000, 100, 60_000)),
+        deadline: Duration::from_millis(reader.number("GAME_DEADLINE_MS", 10_000, 100, 10_000)),
     }
 }

@@ -7,11 +7,12 @@ use jiff::{SignedDuration, Timestamp};
 use tokio_util::sync::CancellationToken;
 
 use super::{Game, board::Board};
-use crate::store::{BoardKey, ScoreRow, StoreError};
+use crate::store::{BoardKey, ScoreRow, StoreError, chain};
 
 const EVERY: Duration = Duration::from_secs(3);
 const PAGE: u32 = 1000;
-/// A standing carries the time its request began: it may be committed this much later, by a clock this much off.
+/// A standing carries the time its request began: it is committed up to a request's deadline later (10 s at most), by
+/// a clock that is a little off.
 const OVERLAP: SignedDuration = SignedDuration::from_secs(15);
 /// How far back to look after the ranking was away: a failover loses what was not yet replicated.
 const DOUBT: SignedDuration = SignedDuration::from_mins(10);
@@ -121,7 +122,7 @@ impl Reconciler {
         while !stop.is_cancelled() {
             if let Err(error) = self.round().await {
                 metrics::counter!("reconcile_failures_total").increment(1);
-                tracing::warn!(error = &error as &dyn std::error::Error, "the ranking could not be reconciled");
+                tracing::warn!(error = %chain(&error), "the ranking could not be reconciled");
             }
             tokio::select! {
                 () = tokio::time::sleep(EVERY) => {}

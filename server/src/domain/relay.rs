@@ -7,7 +7,7 @@ use jiff::{SignedDuration, Timestamp};
 use tokio_util::sync::CancellationToken;
 
 use super::Game;
-use crate::store::{Event, StoreError};
+use crate::store::{Event, StoreError, chain};
 
 const BATCH: u32 = 200;
 const LEASE: SignedDuration = SignedDuration::from_secs(30);
@@ -64,7 +64,7 @@ impl Relay {
         let report = match self.game.stores.events.write(&events).await {
             Ok(report) => report,
             Err(error) => {
-                tracing::warn!(error = &error as &dyn std::error::Error, "the log is away; events wait");
+                tracing::warn!(error = %chain(&error), "the log is away; events wait");
                 crate::store::WriteReport::default()
             }
         };
@@ -103,7 +103,7 @@ impl Relay {
                 Ok(round) if round.left() == 0 => IDLE,
                 Ok(_) => self.backoff(),
                 Err(error) => {
-                    tracing::warn!(error = &error as &dyn std::error::Error, "the outbox cannot be read");
+                    tracing::warn!(error = %chain(&error), "the outbox cannot be read");
                     self.failures = self.failures.saturating_add(1);
                     self.backoff()
                 }

@@ -12,6 +12,7 @@ use super::{
 };
 use crate::store::{
     BoardKey, PlayerId, RankKey, RankPage, RankedEntry, ScoreOutcome, ScoreResult, ScoreRow, ScoreWrite, StoreError,
+    chain,
 };
 
 /// Lines of a board in one answer.
@@ -100,7 +101,7 @@ async fn rank_after(game: &Game, board: &Board, key: &BoardKey, row: &ScoreRow) 
         Ok((entry, _)) => Some(entry.rank),
         Err(error) => {
             game.doubt_ranking();
-            tracing::warn!(error = &error as &dyn std::error::Error, "the ranking did not take a score");
+            tracing::warn!(error = %chain(&error), "the ranking did not take a score");
             None
         }
     }

@@ -1,5 +1,7 @@
 //! What can go wrong in a store.
 
+use std::fmt;
+
 /// The cause of a store's error, whatever its library.
 pub type BoxError = Box<dyn std::error::Error + Send + Sync + 'static>;
 
@@ -54,4 +56,22 @@ impl StoreError {
     pub fn failed(store: &'static str, operation: &'static str, source: impl Into<BoxError>) -> Self {
         Self::Failed { store, operation, source: source.into() }
     }
+}
+
+/// An error with all its causes, on one line. For logs: their formats show the outermost alone.
+#[must_use]
+pub fn chain<'a>(error: &'a (dyn std::error::Error + 'static)) -> impl fmt::Display + 'a {
+    struct Chain<'a>(&'a (dyn std::error::Error + 'static));
+    impl fmt::Display for Chain<'_> {
+        fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+            write!(f, "{}", self.0)?;
+            let mut source = self.0.source();
+            while let Some(cause) = source {
+                write!(f, ": {cause}")?;
+                source = cause.source();
+            }
+            Ok(())
+        }
+    }
+    Chain(error)
 }

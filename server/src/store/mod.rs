@@ -15,7 +15,7 @@ pub mod aws;
 pub mod embedded;
 
 pub use coin_records::{Grant, GrantOutcome, GrantRow, LedgerEntry, PurchaseOrder, PurchaseOutcome, PurchaseRow};
-pub use error::{BoxError, StoreError};
+pub use error::{BoxError, StoreError, chain};
 pub use event::{Event, EventPage, LOG_SHARDS, LogPosition, WriteReport, day_of, log_shard};
 pub use ports::{EventLog, Ledger, Ranking, ScoreCursor, Stores};
 pub use rank_key::{BoardKey, Order, RankKey};

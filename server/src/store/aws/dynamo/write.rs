@@ -67,7 +67,7 @@ pub(super) async fn write(
     match first_error {
         Some(error) if report.written.is_empty() && report.rejected.is_empty() => Err(error),
         Some(error) => {
-            tracing::warn!(error = &error as &dyn std::error::Error, "a part of the events is not written yet");
+            tracing::warn!(error = %crate::store::chain(&error), "a part of the events is not written yet");
             Ok(report)
         }
         None => Ok(report),

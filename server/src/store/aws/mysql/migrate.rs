@@ -71,7 +71,7 @@ pub(super) async fn migrate(options: &MySqlConnectOptions, migrations: &[Migrati
         if error.verdict() == Verdict::Lasting || Instant::now() > deadline {
             return Err(error.into_store(OPERATION));
         }
-        tracing::warn!(error = &error as &dyn std::error::Error, "the database cannot be migrated yet");
+        tracing::warn!(error = %crate::store::chain(&error), "the database cannot be migrated yet");
         sleep(Duration::from_secs(1)).await;
     }
 }

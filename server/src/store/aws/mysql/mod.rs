@@ -86,7 +86,7 @@ impl MySqlLedger {
             }
             Ok(_) => None,
             Err(error) => {
-                tracing::warn!(error = &error as &dyn std::error::Error, "a replica does not answer");
+                tracing::warn!(error = %crate::store::chain(&error), "a replica does not answer");
                 None
             }
         }

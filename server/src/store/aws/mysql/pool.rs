@@ -111,7 +111,7 @@ impl Database {
             if verdict == Verdict::Lasting || self.pool.is_closed() || Instant::now() + pause > deadline {
                 return Err(error.into_store(operation));
             }
-            tracing::debug!(operation, ?verdict, error = &error as &dyn std::error::Error, "trying again");
+            tracing::debug!(operation, ?verdict, error = %crate::store::chain(&error), "trying again");
             metrics::counter!("database_retries_total", "operation" => operation).increment(1);
             sleep(pause.mul_f64(rand::random_range(0.5..1.0))).await;
             pause = (pause * 2).min(PAUSES.1);

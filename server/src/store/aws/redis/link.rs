@@ -65,7 +65,7 @@ impl Link {
             let Some(pause) = pauses.next() else {
                 return Err(StoreError::unavailable(STORE, operation, error));
             };
-            tracing::debug!(operation, error = &error as &dyn std::error::Error, "trying again");
+            tracing::debug!(operation, error = %crate::store::chain(&error), "trying again");
             metrics::counter!("cache_retries_total", "operation" => operation).increment(1);
             sleep(pause.mul_f64(rand::random_range(0.5..1.0))).await;
         }

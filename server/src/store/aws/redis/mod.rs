@@ -70,7 +70,7 @@ impl RedisRanking {
         if let Some(reader) = &self.reader {
             match reader.run(operation, script).await {
                 Ok(value) => return Ok(value),
-                Err(error) => tracing::warn!(error = &error as &dyn std::error::Error, "the replica does not answer"),
+                Err(error) => tracing::warn!(error = %crate::store::chain(&error), "the replica does not answer"),
             }
         }
         self.primary.run(operation, script).await
