@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import datetime
 import http.client
+import os
+import signal
 import socket
 import ssl
 from collections.abc import Iterator
@@ -117,6 +119,29 @@ def test_https_has_a_certificate_for_its_names(server: Server, fleet: dict[str, 
     assert ask("api.game.test").split()[1] == "200"
     with pytest.raises(ssl.SSLCertVerificationError):
         ask("other.game.test")
+
+
+def test_a_port_that_cannot_be_had_leaves_the_others_alone(
+    server: Server, fleet: dict[str, Any]
+) -> None:
+    with socket.socket() as taken:
+        taken.bind((fleet["host"], 8099))
+        taken.listen()
+        forward = [{"Type": "forward", "TargetGroupArn": fleet["target_group"]}]
+        listener = server.client("elbv2").create_listener(
+            LoadBalancerArn=fleet["load_balancer"], Protocol="HTTP", Port=8099, DefaultActions=forward
+        )["Listeners"][0]["ListenerArn"]
+        for _ in range(20):
+            assert get(fleet)["greeting"] == "hello there"
+    server.client("elbv2").delete_listener(ListenerArn=listener)
+
+
+def test_a_killed_load_balancer_comes_back(server: Server, fleet: dict[str, Any]) -> None:
+    before = dataplane.processes(server, "load-balancer")[-1]["pid"]
+    os.kill(before, signal.SIGKILL)
+    until("it answers again", lambda: get(fleet)["greeting"] == "hello there")
+    after = [row["pid"] for row in dataplane.processes(server, "load-balancer")]
+    assert after and before not in after
 
 
 def test_no_process_is_left_of_a_deleted_load_balancer(server: Server, fleet: dict[str, Any]) -> None:

@@ -51,6 +51,7 @@ class Balancer:
             "load-balancer", name, directory, address, on_death=lambda p: self._died(p)
         )
         self._structure = ""
+        self._listeners: tuple[Listener, ...] = ()
         self._wanted: Wanted | None = None
         self._servers: dict[tuple[str, str], Target] = {}
         self._pools: dict[str, Pool] = {}
@@ -81,7 +82,7 @@ class Balancer:
         self._pools = wanted.pools
         if structure != self._structure or not self.proxy.running:
             self._replace(wanted)
-            self._structure = structure
+            self._structure, self._listeners = structure, wanted.listeners
         self._sync_targets(wanted)
 
     def _replace(self, wanted: Wanted) -> None:
@@ -148,6 +149,11 @@ class Balancer:
         self.gone = True
         self.proxy.stop()
         self.lane.close()
+
+    def listens_on(self, port: int) -> bool:
+        """Whether its running process has this port already."""
+        ports = {listener.port for listener in self._listeners}
+        return self.proxy.running and port in ports
 
     def uses(self, pool: str) -> bool:
         """Whether one of its listeners forwards to this target group."""

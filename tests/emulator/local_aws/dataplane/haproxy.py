@@ -61,8 +61,7 @@ class Proxy:
             (self.directory / _STATE).write_text(self.command("show servers state"))
             command += ["-x", _SOCKET, "-sf", str(old.pid)]
             old.ending = True
-            self._predecessors = [p for p in self._predecessors if p.alive] + [old]
-        self.process = processes.start(
+        fresh = processes.start(
             self.kind,
             self.resource,
             command,
@@ -70,9 +69,20 @@ class Proxy:
             port=self.port,
             log=self.directory / "haproxy.log",
             cwd=self.directory,
-            on_death=self.on_death,
         )
-        self._wait_until_ready(self.process)
+        try:
+            self._wait_until_ready(fresh)
+        except ProcessError:
+            # The successor never served; the old process goes on.
+            fresh.kill()
+            if old is not None:
+                old.ending = False
+            raise
+        if old is not None:
+            self._predecessors = [p for p in self._predecessors if p.alive] + [old]
+        self.process = fresh
+        # Only a death after this is news; one before it was an error of the start.
+        fresh.on_death = self.on_death
 
     def _wait_until_ready(self, process: Process) -> None:
         deadline = time.monotonic() + READY_SECONDS

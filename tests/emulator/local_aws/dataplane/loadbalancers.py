@@ -113,7 +113,7 @@ def _certificate_names(backend: Any, listener: Any) -> list[str]:
 
 def _can_bind(balancer: Balancer, listener: Any) -> bool:
     """HAProxy starts with all its ports or not at all; one that it may not have is left out, aloud."""
-    if balancer.proxy.running:
+    if balancer.listens_on(int(listener.port)):
         return True
     try:
         with socket.socket() as probe:

@@ -131,9 +131,10 @@ class Server:
             port=self.port,
             log=self.directory / "server.log",
             cwd=self.directory,
-            on_death=self.on_death,
         )
         self._wait_until_ready(self.process)
+        # Only a death after this is news; one before it was an error of the start.
+        self.process.on_death = self.on_death
 
     def stop(self) -> None:
         if self.process:
