@@ -9,8 +9,8 @@ dir=${LOCAL_AWS_DIR:-$(cd "$here/../.." && pwd)/.local-aws}
 region=${AWS_REGION:-${AWS_DEFAULT_REGION:-eu-central-1}}
 
 say() { printf '%s\n' "$*" >&2; }
-# When a process began, in ticks since boot: with its number, its identity.
-began() { sed 's/.*) //' "/proc/$1/stat" 2>/dev/null | cut -d' ' -f20; }
+# When a process began, in ticks since boot: with its number, its identity. Nothing for one that has ended.
+began() { sed -n '/.*) [ZX]/!s/.*) //p' "/proc/$1/stat" 2>/dev/null | cut -d' ' -f20; }
 
 if [ -e "$dir/pid" ]; then
     read -r pid since <"$dir/pid"
@@ -61,6 +61,7 @@ export AWS_DEFAULT_REGION=$region
 export AWS_ACCESS_KEY_ID=local
 export AWS_SECRET_ACCESS_KEY=local
 export AWS_EC2_METADATA_DISABLED=true
+export LOCAL_AWS_CA_FILE="$dir/state/dataplane/authority/ca.pem"
 unset AWS_PROFILE AWS_SESSION_TOKEN
 case ":\$PATH:" in *":$dir/bin:"*) ;; *) export PATH="$dir/bin:\$PATH" ;; esac
 END
