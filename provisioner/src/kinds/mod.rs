@@ -47,6 +47,10 @@ registry! {
     cache_subnet_group: CacheSubnetGroup,
     cache_parameter_group: CacheParameterGroup,
     replication_group: ReplicationGroup,
+    db_subnet_group: DbSubnetGroup,
+    db_parameter_group: DbParameterGroup,
+    db_instance: DbInstance,
+    db_replica: DbReplica,
 
     // observation
     log_group: LogGroup,

@@ -1,0 +1,131 @@
+//! The subnets that database instances are placed in.
+
+use serde::{Deserialize, Serialize};
+
+use super::{Change, Created, Cx, Error, Field, Impact, Kind, Live, Place, Ref, Result, State, Want, attrs};
+use super::{subnet, vpc};
+use crate::aws::error::{CallError, GoneOk};
+use crate::aws::stack::NameRule;
+use crate::aws::tags::pairs;
+use crate::blueprint::{Blueprint, Tier};
+
+/// Its address.
+pub const ADDRESS: &str = "db-subnet-group";
+
+/// A DB subnet group over the data subnets.
+pub struct DbSubnetGroup;
+
+/// What it can be told to be.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct Spec {
+    /// Its name.
+    pub name: String,
+    /// The VPC of its subnets: a group cannot move to another.
+    pub vpc: Ref,
+    /// Ids of its subnets.
+    pub subnets: Vec<Ref>,
+}
+
+/// How a live one can be changed.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub enum Op {
+    /// `ModifyDBSubnetGroup`.
+    Subnets,
+}
+
+fn name(stack: &crate::aws::stack::Stack) -> String {
+    stack.name_for(ADDRESS, NameRule::lower(255))
+}
+
+fn ids(spec: &Spec) -> Vec<String> {
+    spec.subnets.iter().map(|subnet| subnet.get().to_owned()).collect()
+}
+
+impl Kind for DbSubnetGroup {
+    type Spec = Spec;
+    type Op = Op;
+    const NAME: &'static str = "db_subnet_group";
+    const FIELDS: &'static [Field<Op>] = &[
+        Field::replace("name"),
+        Field::replace("vpc"),
+        Field::update("subnets", Op::Subnets, Impact::InPlace),
+    ];
+    const AFTER: &'static [&'static str] = &["subnet", "vpc"];
+
+    fn desired(&self, blueprint: &Blueprint, place: &Place) -> Vec<Want<Spec>> {
+        if blueprint.database.is_none() || blueprint.network.is_none() {
+            return Vec::new();
+        }
+        let subnets = subnet::addresses(blueprint, place, Tier::Data);
+        let spec = Spec {
+            name: name(&place.stack),
+            vpc: Ref::to(vpc::ADDRESS, "id"),
+            subnets: subnets.into_iter().map(|address| Ref::to(address, "id")).collect(),
+        };
+        vec![Want::new(ADDRESS, spec)]
+    }
+
+    async fn list(&self, cx: &Cx) -> Result<Vec<Live<Spec>>> {
+        let name = name(&cx.stack);
+        let answer = cx.aws.rds.describe_db_subnet_groups().db_subnet_group_name(&name).send().await.gone_ok()?;
+        let group = answer.and_then(|answer| answer.db_subnet_groups?.into_iter().next());
+        let Some(group) = group else { return Ok(Vec::new()) };
+        let arn = group.db_subnet_group_arn().unwrap_or_default();
+        let tags = cx.aws.rds.list_tags_for_resource().resource_name(arn).send().await.gone_ok()?;
+        let Some(address) = tags.and_then(|tags| cx.stack.node_of(pairs(tags.tag_list()))) else {
+            return Ok(Vec::new());
+        };
+        let spec = Spec {
+            name: name.clone(),
+            vpc: group.vpc_id().unwrap_or_default().into(),
+            subnets: group.subnets().iter().filter_map(|subnet| subnet.subnet_identifier()).map(Ref::from).collect(),
+        };
+        Ok(vec![Live { address, attrs: attrs([("name", &name)]), id: name, spec, state: State::Ready }])
+    }
+
+    async fn create(&self, cx: &Cx, want: &Want<Spec>) -> Result<Created> {
+        let name = &want.spec.name;
+        let answer = cx
+            .aws
+            .rds
+            .create_db_subnet_group()
+            .db_subnet_group_name(name)
+            .db_subnet_group_description(format!("Data subnets of stack {}", cx.stack.name))
+            .set_subnet_ids(Some(ids(&want.spec)))
+            .set_tags(Some(cx.tags(&want.address).rds()))
+            .send()
+            .await;
+        match answer.map_err(CallError::from) {
+            Ok(_) => {}
+            Err(error) if error.is(&["DBSubnetGroupAlreadyExists"]) => {
+                if self.list(cx).await?.is_empty() {
+                    return Err(taken(name));
+                }
+            }
+            Err(error) => return Err(error.into()),
+        }
+        Ok(Created { id: name.clone(), attrs: attrs([("name", name)]) })
+    }
+
+    async fn update(&self, cx: &Cx, op: Op, change: &Change<'_, Spec>) -> Result<()> {
+        match op {
+            Op::Subnets => {
+                let call = cx.aws.rds.modify_db_subnet_group().db_subnet_group_name(&change.live.id);
+                call.set_subnet_ids(Some(ids(change.want))).send().await?;
+                Ok(())
+            }
+        }
+    }
+
+    async fn delete(&self, cx: &Cx, live: &Live<Spec>) -> Result<()> {
+        cx.aws.rds.delete_db_subnet_group().db_subnet_group_name(&live.id).send().await.gone_ok()?;
+        Ok(())
+    }
+}
+
+fn taken(name: &str) -> Error {
+    Error::Refused {
+        what: format!("the DB subnet group {name} exists and does not carry the stack's tags"),
+        help: "delete it, or choose another stack name".into(),
+    }
+}
