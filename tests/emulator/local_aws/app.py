@@ -92,7 +92,6 @@ class LocalAws:
         if request is None:
             with hooks.lock:
                 return moto_app.call(environ, body, None)
-        request.headers[":method"] = environ["REQUEST_METHOD"]
         entry = calls.record(request)
         answer = _with_faults(environ, request)
         entry["status"], entry["code"] = answer.status, answer.code

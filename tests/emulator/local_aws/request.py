@@ -98,6 +98,8 @@ def _headers(environ: dict[str, Any]) -> dict[str, str]:
         for key, value in environ.items()
         if key.startswith("HTTP_")
     }
+    # A HEAD has no body, its errors neither.
+    headers[":method"] = environ["REQUEST_METHOD"]
     for key in ("CONTENT_TYPE", "CONTENT_LENGTH"):
         if environ.get(key):
             headers[key.replace("_", "-").lower()] = environ[key]

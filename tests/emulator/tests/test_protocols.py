@@ -131,7 +131,7 @@ def test_twenty_clients_at_once_and_the_cost_of_a_call(shared):
     with concurrent.futures.ThreadPoolExecutor(20) as pool:
         list(pool.map(one, range(20)))
     each = (time.monotonic() - started) / 300
-    assert each < 0.1, f"{each * 1000:.0f} ms a call"
+    assert each < 0.25, f"{each * 1000:.0f} ms a call"
 
 
 def test_cbor_of_indefinite_length(shared):
