@@ -3,8 +3,7 @@
 use std::time::Duration;
 
 use aws_sdk_acm::types::{
-    CertificateDetail, CertificateOptions, CertificateStatus, CertificateSummary, CertificateTransparencyLoggingPreference,
-    KeyAlgorithm, ValidationMethod,
+    CertificateDetail, CertificateStatus, CertificateSummary, KeyAlgorithm, ValidationMethod,
 };
 use futures::stream::{StreamExt, TryStreamExt};
 use serde::{Deserialize, Serialize};
@@ -94,14 +93,11 @@ impl Kind for Certificate {
 
     async fn create(&self, cx: &Cx, want: &Want<Spec>) -> Result<Created> {
         record::must_be_delegated(cx, &want.spec.domain, want.spec.name_servers.get()).await?;
-        let logging = CertificateTransparencyLoggingPreference::Enabled;
-        let options = CertificateOptions::builder().certificate_transparency_logging_preference(logging).build();
         let answer = region_client(cx, &want.spec.region)
             .request_certificate()
             .domain_name(&want.spec.domain)
             .validation_method(ValidationMethod::Dns)
             .idempotency_token(cx.token(&want.address, &want.spec))
-            .options(options)
             .set_tags(Some(cx.tags(&want.address).acm()))
             .send()
             .await?;

@@ -111,7 +111,7 @@ impl Kind for Distribution {
         let reference = cx.token(&want.address, &want.spec);
         let config = config::build(&want.spec, &reference, &comment(&cx.stack))?;
         let tags = SdkTags::builder().set_items(Some(cx.tags(&want.address).cloudfront())).build();
-        let with_tags = DistributionConfigWithTags::builder().distribution_config(config).tags(tags).build()?;
+        let with_tags = DistributionConfigWithTags::builder().distribution_config(config).tags(tags).build();
         let call = cx.aws.cloudfront.create_distribution_with_tags().distribution_config_with_tags(with_tags);
         let made = match call.send().await.map_err(CallError::from) {
             Ok(answer) => answer.distribution.map(|made| (made.id, outputs(&made.arn, &made.domain_name))),

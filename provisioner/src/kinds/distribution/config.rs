@@ -60,7 +60,7 @@ pub(super) fn build(spec: &Spec, caller_reference: &str, comment: &str) -> Resul
         .aliases(aliases(spec)?)
         .viewer_certificate(viewer_certificate(spec))
         .price_class(PriceClass::from(spec.price_class.as_str()))
-        .http_version(HttpVersion::Http2And3)
+        .http_version(HttpVersion::Http2and3)
         .is_ipv6_enabled(true)
         .build()?)
 }

@@ -63,7 +63,7 @@ fn claim(cx: &Cx, address: &str, name: &str, spec: &Spec, found: &Found) -> Resu
     }
     // There before, and nobody noted as owner: it is used, and stays when we go.
     let owners = match &found.owners {
-        Some(owners) => Owners { made: owners.made || found.record.is_none(), ..owners.clone() },
+        Some(owners) => owners.clone().made_if(found.record.is_none()),
         None => Owners::none(found.record.is_none()),
     };
     let owners = owners.with(&cx.stack, address);

@@ -67,6 +67,12 @@ impl Owners {
         (!owners.list.is_empty()).then_some(owners)
     }
 
+    /// Once a stack has made the record, the last owner deletes it.
+    pub(super) fn made_if(mut self, made: bool) -> Self {
+        self.made |= made;
+        self
+    }
+
     /// The nodes of `stack` that own the record.
     pub(super) fn addresses(&self, stack: &Stack) -> Vec<String> {
         let ours = |owner: &&Owner| owner.stack == stack.name && owner.home == stack.home;
