@@ -6,6 +6,7 @@ mod database;
 mod events;
 mod harness;
 mod healing;
+mod measure;
 mod outbox;
 mod purchases;
 mod ranking;

@@ -92,7 +92,8 @@ impl EventLog for DynamoLog {
     ) -> Result<EventPage, StoreError> {
         let shard = log_shard(player);
         let prefix = format!("{player}#");
-        // A key outside of the player's would be refused: before the first it says nothing, behind the last it is the end.
+        // A key outside of the player's would be refused: before the first it says nothing, behind the last it is
+        // the end.
         let after = after.filter(|after| *after > prefix.as_str());
         if after.is_some_and(|after| !after.starts_with(&prefix)) {
             return Ok(EventPage::default());

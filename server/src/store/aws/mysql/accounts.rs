@@ -89,7 +89,7 @@ pub(super) async fn profile(
 
 /// Whether the player exists.
 pub(super) async fn exists(connection: &mut MySqlConnection, player: &PlayerId) -> Result<bool, DbError> {
-    let found: Option<i32> = sqlx::query_scalar("SELECT 1 FROM players WHERE user_id = ?")
+    let found: Option<i64> = sqlx::query_scalar("SELECT 1 FROM players WHERE user_id = ?")
         .bind(player.as_str())
         .fetch_optional(connection)
         .await?;
