@@ -17,6 +17,8 @@ pub enum Failure {
     TimedOut,
     /// Not sent: credentials, configuration, or the lease was lost.
     NotSent,
+    /// An answer came that is none of the service's.
+    Unreadable,
 }
 
 /// A failed AWS call.
@@ -44,6 +46,7 @@ impl std::fmt::Display for CallError {
             Failure::Unreachable => write!(f, ": nothing answers at the endpoint")?,
             Failure::TimedOut => write!(f, ": no answer in time")?,
             Failure::NotImplemented => write!(f, ": this endpoint does not implement it")?,
+            Failure::Unreadable => write!(f, ": its answer cannot be read")?,
             Failure::Refused | Failure::NotSent => {}
         }
         if let Some(code) = &self.code {
@@ -106,6 +109,7 @@ where
             SdkError::DispatchFailure(e) if e.is_timeout() => Failure::TimedOut,
             SdkError::DispatchFailure(e) if e.is_io() => Failure::Unreachable,
             SdkError::DispatchFailure(_) | SdkError::ConstructionFailure(_) => Failure::NotSent,
+            SdkError::ResponseError(_) => Failure::Unreadable,
             _ => Failure::Refused,
         };
         Self { call, failure, code, message, request_id, status, source: Box::new(error) }

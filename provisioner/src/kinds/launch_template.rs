@@ -18,6 +18,9 @@ use crate::release::user_data::Boot;
 /// Its address.
 pub const ADDRESS: &str = "launch-template";
 
+/// Root volume of an instance: room for a few releases and the journal.
+const DISK_GIB: i32 = 16;
+
 /// A launch template whose latest numbered version counts.
 pub struct LaunchTemplate;
 
@@ -235,6 +238,7 @@ async fn data(cx: &Cx, spec: &Spec) -> Result<ec2::RequestLaunchTemplateData> {
         .encrypted(true)
         .delete_on_termination(true)
         .volume_type(ec2::VolumeType::Gp3)
+        .volume_size(DISK_GIB)
         .build();
     let required = if spec.imdsv2_required {
         ec2::LaunchTemplateHttpTokensState::Required
