@@ -247,3 +247,26 @@ def test_offerings_name_zones(aws):
         Filters=[{"Name": "instance-type", "Values": ["t3.micro"]}],
     )["InstanceTypeOfferings"]
     assert {"us-east-1a", "us-east-1b"} <= {offer["Location"] for offer in offered}
+
+
+def test_the_routes_of_a_gateway_endpoint_follow_its_tables(aws):
+    vpc = aws.ec2.create_vpc(CidrBlock="10.8.0.0/16")["Vpc"]["VpcId"]
+    first, second = (
+        aws.ec2.create_route_table(VpcId=vpc)["RouteTable"]["RouteTableId"] for _ in range(2)
+    )
+    service = f"com.amazonaws.{aws.ec2.meta.region_name}.s3"
+    made = aws.ec2.create_vpc_endpoint(
+        VpcId=vpc, ServiceName=service, VpcEndpointType="Gateway", RouteTableIds=[first]
+    )
+    endpoint = made["VpcEndpoint"]["VpcEndpointId"]
+
+    def leads_there(table: str) -> bool:
+        found = aws.ec2.describe_route_tables(RouteTableIds=[table])["RouteTables"][0]
+        return endpoint in [route.get("GatewayId") for route in found["Routes"]]
+
+    aws.ec2.modify_vpc_endpoint(
+        VpcEndpointId=endpoint, AddRouteTableIds=[second], RemoveRouteTableIds=[first]
+    )
+    assert leads_there(second) and not leads_there(first)
+    assert not aws.ec2.delete_vpc_endpoints(VpcEndpointIds=[endpoint])["Unsuccessful"]
+    assert not leads_there(second)

@@ -268,3 +268,14 @@ def test_exported_logs_have_groups_that_stay(aws):
     assert groups() == ["error", "slowquery"]
     db.delete()
     assert groups() == ["error", "slowquery"]
+
+
+def test_a_subnet_group_lives_through_a_change(aws):
+    db = Database(aws, "grown", "10.57", MultiAZ=False)
+    more = aws.ec2.create_subnet(
+        VpcId=db.network.vpc, CidrBlock="10.57.9.0/24", AvailabilityZone="us-east-1c"
+    )["Subnet"]["SubnetId"]
+    subnets = {*db.network.subnets, more}
+    aws.rds.modify_db_subnet_group(DBSubnetGroupName="grown", SubnetIds=sorted(subnets))
+    group = aws.rds.describe_db_subnet_groups(DBSubnetGroupName="grown")["DBSubnetGroups"][0]
+    assert {subnet["SubnetIdentifier"] for subnet in group["Subnets"]} == subnets

@@ -50,6 +50,24 @@ def _create_endpoint(original: Any, self: Any, *args: Any, **kwargs: Any) -> Any
     return endpoint
 
 
+@wrap(VPCBackend, "modify_vpc_endpoint")
+def _modify_endpoint(original: Any, self: Any, vpc_id: str, *args: Any, **kwargs: Any) -> None:
+    """The routes of a gateway endpoint follow its route tables (moto calls the endpoint's id `vpc_id`)."""
+    endpoint = self.get_vpc_end_point(vpc_id)
+    before = set(endpoint.route_table_ids or [])
+    original(self, vpc_id, *args, **kwargs)
+    prefix_list = endpoint.destination_prefix_list_id
+    if not prefix_list:
+        return
+    after = set(endpoint.route_table_ids or [])
+    for table in after - before:
+        self.create_route(
+            table, None, gateway_id=endpoint.id, destination_prefix_list_id=prefix_list
+        )
+    for table in before - after:
+        self.delete_route(table, prefix_list)
+
+
 @wrap(VPCBackend, "delete_vpc_endpoints")
 def _delete_endpoints(original: Any, self: Any, vpce_ids: list[str] | None = None) -> None:
     held = [self.vpc_end_points[i] for i in vpce_ids or [] if i in self.vpc_end_points]

@@ -168,3 +168,11 @@ def _reboot(original: Any, self: RDSResponse) -> Any:
     events.emit("database-rebooting", region=db.region, database=db, failover=failover)
     run_later(REBOOT_SECONDS, lambda: available(self.backend, db))
     return result
+
+
+@wrap(RDSBackend, "modify_db_subnet_group")
+def _modify_subnet_group(original: Any, self: RDSBackend, subnet_name: str, *args: Any, **kwargs: Any) -> Any:
+    """moto takes the group out of its books and does not put it back."""
+    group = original(self, subnet_name.lower(), *args, **kwargs)
+    self.subnet_groups[group.name] = group
+    return group
