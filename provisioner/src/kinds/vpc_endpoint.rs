@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use super::tokened::{Presence, tokened};
 use super::{Attrs, Change, Created, Cx, Error, Field, Impact, Kind, Live, Phase, Place, Progress, Ref, Result, State};
 use super::{Want, attrs, route_table, vpc};
-use crate::aws::error::GoneOk;
+use crate::aws::error::{CallError, GoneOk};
 use crate::aws::tags::pairs;
 use crate::blueprint::Blueprint;
 
@@ -144,11 +144,16 @@ impl Kind for VpcEndpoint {
 
     async fn delete(&self, cx: &Cx, live: &Live<Spec>) -> Result<()> {
         let call = cx.aws.ec2.delete_vpc_endpoints().vpc_endpoint_ids(&live.id);
-        let Some(answer) = call.send().await.gone_ok()? else { return Ok(()) };
+        let answer = match call.send().await.map_err(CallError::from) {
+            Ok(answer) => answer,
+            // Its own absence alone: a route or table that is not there says nothing of the endpoint.
+            Err(error) if is_absent(error.code.as_deref()) => return Ok(()),
+            Err(error) => return Err(error.into()),
+        };
         // What could not be deleted is in the answer, not in an error.
         for error in answer.unsuccessful().iter().filter_map(|item| item.error()) {
-            let code = error.code().unwrap_or_default();
-            if !crate::aws::codes::is_not_found(code) {
+            if !is_absent(error.code()) {
+                let code = error.code().unwrap_or_default();
                 let reason = format!("{code}: {}", error.message().unwrap_or_default());
                 return Err(Error::Failed { resource: live.id.clone(), reason });
             }
@@ -162,6 +167,10 @@ impl Kind for VpcEndpoint {
             Some(_) => Progress::Pending("deleting".into()),
         })
     }
+}
+
+fn is_absent(code: Option<&str>) -> bool {
+    code.is_some_and(|code| code.starts_with("InvalidVpcEndpoint") && code.ends_with("NotFound"))
 }
 
 async fn find(cx: &Cx, id: &str) -> Result<Option<aws_sdk_ec2::types::VpcEndpoint>> {
