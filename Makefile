@@ -26,7 +26,7 @@ help: ## this list
 build: ## build provision and game-server (development profile) into dist/
 	$(CARGO) build $(ALL)
 	@mkdir -p $(DIST)
-	@ln -sf $(TARGET)/debug/provision $(DIST)/provision
+	@cp -f $(TARGET)/debug/provision $(DIST)/provision
 
 # The server is built against an old glibc with zig as the linker; both come from PyPI.
 $(TOOLS)/bin/cargo-zigbuild: Makefile

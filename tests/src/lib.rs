@@ -22,7 +22,8 @@ pub fn root() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("tests/ is in the repository").to_owned()
 }
 
-fn python() -> PathBuf {
+/// The Python of the local AWS, with boto3 and the stores' clients.
+pub fn python() -> PathBuf {
     let python =
         std::env::var_os("LOCAL_AWS_PYTHON").expect("LOCAL_AWS_PYTHON is not set: run the tests by `make test-e2e`");
     PathBuf::from(python)

@@ -27,7 +27,8 @@ pub async fn outputs(stack: &str, inventory: &Inventory, endpoint_url: Option<&s
     let balancer = live("load-balancer").and_then(|lb| lb.attrs.get("dns_name"));
     let https = live("listener/https").map(port);
     let http = live("listener/http").map(port);
-    let redirects = live("listener/http").is_some_and(|l| l.props.get("redirect").is_some_and(serde_json::Value::is_number));
+    let redirects =
+        live("listener/http").is_some_and(|l| l.props.get("redirect").is_some_and(serde_json::Value::is_number));
     let domain_url = named("record/api").map(|name| match https {
         Some(port) => url("https", &name, port),
         None => url("http", &name, http.unwrap_or(80)),

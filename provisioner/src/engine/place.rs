@@ -15,9 +15,6 @@ use crate::kinds::context::Artifact;
 /// Why the facts could not be had. Nothing has been changed.
 #[derive(Debug, thiserror::Error)]
 pub enum PlaceError {
-    /// The credentials do not work, or nothing answers.
-    #[error("cannot tell whose account this is")]
-    Identity(#[source] CallError),
     /// The blueprint pins another account.
     #[error(
         "the blueprint is for account {pinned}, but the credentials are of account {actual}; switch the profile or mend [stack] account"
@@ -61,7 +58,7 @@ pub enum PlaceError {
         /// What was looked up.
         what: &'static str,
         /// Why.
-        source: CallError,
+        source: Box<CallError>,
     },
     /// No server binary.
     #[error(
@@ -109,6 +106,10 @@ pub async fn place(aws: &Aws, blueprint: &Blueprint, account: &str) -> Result<Pl
     })
 }
 
+fn lookup(what: &'static str, error: CallError) -> PlaceError {
+    PlaceError::Lookup { what, source: Box::new(error) }
+}
+
 async fn zones(aws: &Aws, blueprint: &Blueprint) -> Result<Vec<String>, PlaceError> {
     let Some(network) = &blueprint.network else { return Ok(Vec::new()) };
     let only = |name: &str, value: &str| Filter::builder().name(name).values(value).build();
@@ -119,7 +120,7 @@ async fn zones(aws: &Aws, blueprint: &Blueprint) -> Result<Vec<String>, PlaceErr
         .filters(only("state", "available"))
         .send()
         .await
-        .map_err(|e| PlaceError::Lookup { what: "the region's availability zones", source: e.into() })?;
+        .map_err(|e| lookup("the region's availability zones", e.into()))?;
     let mut offered: Vec<String> =
         answer.availability_zones().iter().filter_map(|zone| zone.zone_name().map(str::to_owned)).collect();
     offered.sort();
@@ -159,7 +160,7 @@ async fn zone_id(aws: &Aws, name: &str) -> Result<String, PlaceError> {
         .dns_name(name)
         .send()
         .await
-        .map_err(|e| PlaceError::Lookup { what: "the hosted zone", source: e.into() })?;
+        .map_err(|e| lookup("the hosted zone", e.into()))?;
     answer
         .hosted_zones()
         .iter()
