@@ -84,3 +84,6 @@ registry! {
 pub fn named(name: &str) -> Option<&'static dyn AnyKind> {
     all().iter().copied().find(|kind| kind.name() == name)
 }
+
+#[cfg(test)]
+mod tests;
