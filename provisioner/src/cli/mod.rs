@@ -120,12 +120,13 @@ type Outcome = Result<Exit, Ended>;
 pub async fn run(cli: Cli, stop: watch::Receiver<bool>) -> Exit {
     let color = !cli.global.no_color && std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty());
     logs(cli.global.verbose);
+    let streams = !matches!(cli.verb, Verb::Plan(_) | Verb::Status(_) | Verb::Outputs(_));
     let connection = Connection {
         endpoint_url: cli.global.endpoint_url.filter(|url| !url.is_empty()),
         region: cli.global.region,
         profile: cli.global.profile,
     };
-    let run = Run { ui: Ui::new(cli.global.json, color), connection, yes: cli.global.yes, stop };
+    let run = Run { ui: Ui::new(cli.global.json, streams, color), connection, yes: cli.global.yes, stop };
     let outcome = match cli.verb {
         Verb::Init(args) => init::run(&run, &args),
         Verb::Validate(args) => validate::run(&run, &args),

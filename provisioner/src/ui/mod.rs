@@ -22,18 +22,20 @@ pub use plan_view::{duration, render as render_plan};
 pub struct Ui {
     /// Data and events as JSON.
     pub json: bool,
+    streams: bool,
     color: bool,
     progress: Option<Arc<Progress>>,
 }
 
 impl Ui {
     /// `color: false` switches colours off everywhere; otherwise terminals get them.
-    pub fn new(json: bool, color: bool) -> Self {
+    /// `streams`: with `json`, one event a line; otherwise one document and nothing else.
+    pub fn new(json: bool, streams: bool, color: bool) -> Self {
         if !color {
             anstream::ColorChoice::Never.write_global();
         }
         let progress = (!json).then(|| Arc::new(Progress::new(std::io::stderr().is_terminal() && color_wanted(color))));
-        Self { json, color: color && std::io::stderr().is_terminal(), progress }
+        Self { json, streams, color: color && std::io::stderr().is_terminal(), progress }
     }
 
     /// Where the engine's events go.
@@ -43,7 +45,8 @@ impl Ui {
                 let progress = progress.clone();
                 Arc::new(move |event| progress.event(&event))
             }
-            None => Arc::new(|event| event_line(&event)),
+            None if self.streams => Arc::new(|event| event_line(&event)),
+            None => Arc::new(|_| {}),
         }
     }
 
@@ -56,7 +59,8 @@ impl Ui {
 
     /// A document for programs, on stdout.
     pub fn document(&self, value: &impl Serialize) {
-        let text = serde_json::to_string_pretty(value).unwrap_or_default();
+        let text = if self.streams { serde_json::to_string(value) } else { serde_json::to_string_pretty(value) };
+        let text = text.unwrap_or_default();
         let _ = writeln!(anstream::stdout(), "{text}");
     }
 
@@ -67,7 +71,7 @@ impl Ui {
 
     /// Text for people that is no data, on stderr.
     pub fn note(&self, text: &str) {
-        if self.json {
+        if self.json && self.streams {
             return event_line(&Event::Note { text: text.to_owned() });
         }
         self.quiet();
