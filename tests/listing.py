@@ -6,6 +6,7 @@ A resource counts when it carries `provision:stack = STACK` and `provision:home 
 its name or its parent says so. Default things that every account has are not listed.
 """
 
+import hashlib
 import sys
 
 import boto3
@@ -150,7 +151,9 @@ def edge():
         if mine(api.list_tags_for_resource(Resource=item["ARN"])["Tags"]["Items"]):
             show("cloudfront", "distributions", item["Id"])
     for item in api.list_origin_access_controls().get("OriginAccessControlList", {}).get("Items", []):
-        if item["Name"].startswith(stack + "-"):
+        # It cannot be tagged: its name ends in a hash of region and wanted name, as every global name does.
+        wanted = f"{stack}-origin-access-control"
+        if item["Name"].startswith(stack) and item["Name"].endswith(hashlib.sha256(f"{region}/{wanted}".encode()).hexdigest()[:8]):
             show("cloudfront", "origin_access_controls", item["Id"])
     for where in {region, "us-east-1"}:
         acm = client("acm", where)
@@ -161,11 +164,12 @@ def edge():
     for zone in pages(route53, "list_hosted_zones", "HostedZones"):
         ident = zone["Id"].removeprefix("/hostedzone/")
         tags = route53.list_tags_for_resource(ResourceType="hostedzone", ResourceId=ident)
-        if mine(tags["ResourceTagSet"]["Tags"]):
+        # A zone cannot be tagged when it is made; whose it is says its caller reference too.
+        if mine(tags["ResourceTagSet"]["Tags"]) or zone["CallerReference"].startswith(f"{stack}/{region}/"):
             show("route53", "hosted_zones", ident)
         for record in pages(route53, "list_resource_record_sets", "ResourceRecordSets", HostedZoneId=ident):
             values = [value["Value"] for value in record.get("ResourceRecords", [])]
-            if record["Type"] == "TXT" and record["Name"].startswith("_provision.") and any(stack in v for v in values):
+            if record["Type"] == "TXT" and record["Name"].startswith("_provision.") and any(f"stack={stack} home={region} " in v for v in values):
                 show("route53", "owned_record", f"{ident} {record['Name']}")
 
 
@@ -175,7 +179,8 @@ def iam():
         if mine(api.list_role_tags(RoleName=item["RoleName"])["Tags"]):
             show("iam", "roles", item["RoleName"])
     for item in pages(api, "list_instance_profiles", "InstanceProfiles"):
-        if mine(api.list_instance_profile_tags(InstanceProfileName=item["InstanceProfileName"])["Tags"]):
+        profile = api.get_instance_profile(InstanceProfileName=item["InstanceProfileName"])["InstanceProfile"]
+        if mine(profile.get("Tags")):
             show("iam", "instance_profiles", item["InstanceProfileName"])
 
 

@@ -143,7 +143,7 @@ impl LocalAws {
         let call = |c: &Value| Call {
             service: c["service"].as_str().unwrap_or_default().to_owned(),
             action: c["action"].as_str().unwrap_or_default().to_owned(),
-            mutating: c["mutating"].as_bool().unwrap_or_default(),
+            mutating: c["mutating"].as_bool().unwrap_or_default() && c["status"].as_u64().is_some_and(|s| s < 400),
         };
         list.iter().map(call).collect()
     }
@@ -183,7 +183,7 @@ pub struct Call {
     pub service: String,
     /// Action.
     pub action: String,
-    /// Whether it changes something.
+    /// Whether it changed something: a mutating action that was not refused.
     pub mutating: bool,
 }
 

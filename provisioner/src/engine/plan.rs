@@ -175,6 +175,12 @@ fn finish(
         findings,
     };
     let graph = steps::of(&plan, desired, inventory);
+    if let Some(step) = graph.circle() {
+        plan.findings.push(format!(
+            "{} can neither go nor be made before the other: take the stack down and bring it up again",
+            step.address
+        ));
+    }
     let (path, length) = graph.critical_path();
     plan.critical_path = path;
     plan.critical_path_seconds = length.as_secs();

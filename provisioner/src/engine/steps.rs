@@ -130,7 +130,7 @@ impl Builder {
         }
         let changes: BTreeMap<&str, &PlannedChange> = plan.changes.iter().map(|c| (c.address.as_str(), c)).collect();
         for (address, &gone) in &self.gone {
-            let create_first = order_of(graph[gone].kind) == ReplaceOrder::CreateFirst;
+            let create_first = creates_first(address, &changes, desired);
             if let Some(&made) = self.make.get(address) {
                 let (first, second) = if create_first { (made, gone) } else { (gone, made) };
                 graph.update_edge(first, second, ());
@@ -155,6 +155,15 @@ impl Builder {
     }
 }
 
+/// Whether a replaced node's successor is made before it goes: where its kind says so, and nothing that the successor
+/// needs has to wait for the old one to go.
+fn creates_first(address: &str, changes: &BTreeMap<&str, &PlannedChange>, desired: &Desired) -> bool {
+    let replaced = |address: &str| changes.get(address).filter(|c| c.action == Action::Replace);
+    let Some(change) = replaced(address) else { return false };
+    let waits = |need: &String| replaced(need).is_some() && !creates_first(need, changes, desired);
+    order_of(change.kind) == ReplaceOrder::CreateFirst && !desired.needs.get(address).into_iter().flatten().any(waits)
+}
+
 impl Steps {
     /// For each step, how long the longest chain from its start to the end takes.
     pub fn remaining(&self) -> BTreeMap<NodeIndex, Duration> {
@@ -168,6 +177,9 @@ impl Steps {
 
     /// The chain of steps that takes longest, and how long that is.
     pub fn critical_path(&self) -> (Vec<String>, Duration) {
+        if self.circle().is_some() {
+            return (Vec::new(), Duration::ZERO);
+        }
         let remaining = self.remaining();
         let longest = |candidates: &mut dyn Iterator<Item = NodeIndex>| {
             candidates.max_by_key(|index| (remaining.get(index).copied(), std::cmp::Reverse(index.index())))
