@@ -73,7 +73,7 @@ fn stacks_do_not_touch_each_other() {
     let elsewhere = aws.listing("us-west-2", "game-dev");
     assert!(second.len() > 60 && elsewhere.len() > 60);
     aws.done(&["down", &one, "--yes", "--allow-data-loss"]);
-    assert!(aws.listing(HOME, "game-dev").is_empty());
+    assert_eq!(aws.listing(HOME, "game-dev"), BTreeSet::new());
     assert_eq!(aws.listing(HOME, "game-dev-2"), second);
     assert_eq!(aws.listing("us-west-2", "game-dev"), elsewhere);
     aws.done(&["plan", "--check", &two]);
@@ -141,5 +141,5 @@ fn killed_five_times_it_still_converges() {
         |listing: &BTreeSet<String>| kinds(&listing.iter().filter(|l| !l.contains("owned_record")).cloned().collect());
     assert_eq!(owned(&ours), owned(&theirs));
     aws.done(&["down", &blueprint, "--yes", "--allow-data-loss"]);
-    assert!(aws.listing(HOME, "game-dev").is_empty());
+    assert_eq!(aws.listing(HOME, "game-dev"), BTreeSet::new());
 }

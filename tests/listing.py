@@ -133,7 +133,8 @@ def s3():
             tags = api.get_bucket_tagging(Bucket=bucket["Name"])["TagSet"]
         except ClientError:
             tags = []
-        if mine(tags) or bucket["Name"].startswith(f"{stack}-stack-"):
+        # A bucket that lost its tags is known by its name.
+        if mine(tags) or (not tags and bucket["Name"].startswith(f"{stack}-stack-")):
             show("s3", "buckets", bucket["Name"])
 
 
