@@ -9,7 +9,7 @@ use serde_json::Value;
 const SCALE: f64 = 60.0;
 
 #[test]
-fn up_play_edit_down() {
+fn up_play_down() {
     let aws = LocalAws::start(&["--time-scale", "60"]);
     let text = std::fs::read_to_string(root().join("blueprints/rehearsal.toml")).expect("the blueprint ships");
     let blueprint = aws.blueprint("rehearsal.toml", &text);
