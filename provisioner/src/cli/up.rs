@@ -6,7 +6,7 @@ use std::time::Duration;
 use super::plan::{directory, up_failed};
 use super::{Exit, Outcome, Run};
 use crate::engine::observed::Inventory;
-use crate::engine::outputs::outputs;
+use crate::engine::outputs::{Outputs, outputs};
 use crate::engine::plan::Plan;
 use crate::engine::session::Session;
 use crate::engine::up::{Upped, up};
@@ -41,7 +41,7 @@ pub async fn run(run: &Run, args: &Args) -> Outcome {
     match upped.map_err(|error| up_failed(run, &error))? {
         Upped::Unchanged(inventory) => {
             run.ui.note("no changes");
-            show_outputs(run, &session, &blueprint.stack_name(), &inventory).await;
+            show_outputs(run, &outputs_of(&session, &blueprint.stack_name(), &inventory).await);
             Ok(Exit::Done)
         }
         Upped::Declined if refused => {
@@ -58,8 +58,7 @@ pub async fn run(run: &Run, args: &Args) -> Outcome {
         Upped::Converged(planned, outcome) => {
             run.ui.outcome(&outcome);
             let min = blueprint.servers.as_ref().map_or(0, |servers| usize::from(servers.min));
-            let outputs =
-                outputs(&blueprint.stack_name(), &planned.inventory, session.aws.endpoint_url.as_deref()).await;
+            let outputs = outputs_of(&session, &blueprint.stack_name(), &planned.inventory).await;
             // Behind HTTPS alone and without a name that resolves, no certificate fits: there the load balancer's own
             // health checks, which the group has awaited, must do.
             let askable = |api: &&String| api.starts_with("http://") || outputs.domain_url.as_ref() == Some(*api);
@@ -73,7 +72,7 @@ pub async fn run(run: &Run, args: &Args) -> Outcome {
                 })?;
                 run.ui.note(&format!("{} instances answer", heard.len()));
             }
-            show_outputs(run, &session, &blueprint.stack_name(), &planned.inventory).await;
+            show_outputs(run, &outputs);
             Ok(Exit::Done)
         }
         Upped::Incomplete(planned, outcome) => {
@@ -89,9 +88,12 @@ pub async fn run(run: &Run, args: &Args) -> Outcome {
     }
 }
 
-async fn show_outputs(run: &Run, session: &Session, stack: &str, inventory: &Inventory) {
-    let outputs = outputs(stack, inventory, session.aws.endpoint_url.as_deref()).await;
-    super::outputs::show(run, &outputs);
+async fn outputs_of(session: &Session, stack: &str, inventory: &Inventory) -> Outputs {
+    outputs(stack, inventory, session.aws.endpoint_url.as_deref()).await
+}
+
+fn show_outputs(run: &Run, outputs: &Outputs) {
+    super::outputs::show(run, outputs);
     if let Some(api) = &outputs.api_url
         && !run.ui.json
     {

@@ -174,22 +174,17 @@ async fn first_lease(session: &Session, planned: &mut Planned) -> Result<Lease, 
     let stack = planned.cx.stack.clone();
     make_bucket(session, &planned.cx, &planned.desired).await?;
     let lease = session.lease(&stack).await?.ok_or(LeaseError::NoBucket)?;
-    if lease.first {
-        let buckets = observe_kinds(&planned.cx, std::iter::once("bucket")).await;
-        match buckets {
-            Ok(buckets) => planned.inventory.live.extend(buckets.live),
-            Err(error) => {
-                lease.release().await;
-                return Err(error.into());
-            }
-        }
+    let looked = if lease.first {
+        observe_kinds(&planned.cx, std::iter::once("bucket")).await
     } else {
-        match observe(&planned.cx).await {
-            Ok(inventory) => planned.inventory = inventory,
-            Err(error) => {
-                lease.release().await;
-                return Err(error.into());
-            }
+        observe(&planned.cx).await
+    };
+    match looked {
+        Ok(buckets) if lease.first => planned.inventory.live.extend(buckets.live),
+        Ok(inventory) => planned.inventory = inventory,
+        Err(error) => {
+            lease.release().await;
+            return Err(error.into());
         }
     }
     let warnings = std::mem::take(&mut planned.plan.warnings);
