@@ -67,7 +67,7 @@ fn edits_are_planned_and_applied() {
 }
 
 #[test]
-fn another_range_is_refused() {
+fn another_range_is_refused_until_the_loss_of_data_is_allowed() {
     let aws = LocalAws::start(&["--no-waits", "--control-plane-only"]);
     let base = rehearsal();
     apply(&aws, "base.toml", &base, &[]);
@@ -78,4 +78,12 @@ fn another_range_is_refused() {
     assert_eq!(up.code, Some(1), "{}", up.err);
     assert!(up.err.contains("--allow-data-loss") && up.err.contains("LOST"), "{}", up.err);
     assert_eq!(aws.listing("eu-central-1", "game-dev"), before);
+
+    aws.done(&["up", &moved, "--yes", "--control-plane-only", "--allow-data-loss"]);
+    aws.done(&["plan", "--check", &moved]);
+    let vpcs = aws.boto3("ec2", "print([v['CidrBlock'] for v in api.describe_vpcs()['Vpcs'] if not v['IsDefault']])");
+    assert_eq!(vpcs.trim(), "['10.1.0.0/16']");
+    let down = aws.done(&["down", &moved, "--yes", "--allow-data-loss"]);
+    assert!(down.out.contains("0 left"), "{}", down.out);
+    assert!(aws.listing("eu-central-1", "game-dev").is_empty());
 }

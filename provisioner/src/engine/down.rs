@@ -3,7 +3,7 @@
 use super::apply::{Outcome, apply};
 use super::desired::{Desired, GraphError};
 use super::journal::JournalError;
-use super::lease::LeaseError;
+use super::lease::{Free, LeaseError};
 use super::observed::{Inventory, ObserveError, observe};
 use super::plan::{Plan, plan_down};
 use super::session::Session;
@@ -77,7 +77,7 @@ pub async fn down(
     confirm: impl AsyncFnOnce(&Plan) -> bool,
 ) -> Result<Downed, DownError> {
     let cx = session.context(stack.clone(), std::collections::BTreeMap::new(), options);
-    let mut lease = session.lease(&stack).await?;
+    let mut lease = session.lease(&stack, Free::default()).await?;
     let result = async {
         session.phase("observing");
         let inventory = observe(&cx).await?;
@@ -99,7 +99,7 @@ pub async fn down(
         if lease.is_none() {
             let only_bucket = Desired::from_nodes([bucket::stack_bucket_node(&stack)])?;
             make_bucket(session, &cx, &only_bucket).await.map_err(|e| DownError::Bucket(Box::new(e)))?;
-            lease = session.lease(&stack).await?;
+            lease = session.lease(&stack, Free::default()).await?;
         }
         all.changes.retain(|change| change.address != bucket::STACK);
         let recording = session.journal(&stack)?;

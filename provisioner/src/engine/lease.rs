@@ -74,8 +74,24 @@ pub struct Lease {
     guard: Arc<Guard>,
     held: Arc<Mutex<(Holder, String)>>,
     renewing: JoinHandle<()>,
-    /// Whether the stack had no lease object before: nobody has worked on it yet.
-    pub first: bool,
+    /// Whether nobody took the lease between the look at it and our taking it: what was seen meanwhile still holds.
+    pub undisturbed: bool,
+}
+
+/// A lease that nobody held when it was looked at.
+#[derive(Debug, Clone, Default)]
+pub struct Free {
+    /// The ETag of the lease that was handed back or ran out; none where there was no lease yet.
+    etag: Option<String>,
+}
+
+/// Looks at the lease without taking it; who holds it is the error.
+pub async fn look(s3: &aws_sdk_s3::Client, bucket: &str) -> Result<Free, LeaseError> {
+    match NODE.scope(LEASE_NODE.to_owned(), read(s3, bucket)).await.map_err(LeaseError::Call)? {
+        None => Ok(Free::default()),
+        Some((holder, etag)) if holder.is_over(Timestamp::now()) => Ok(Free { etag: Some(etag) }),
+        Some((holder, _)) => Err(LeaseError::Held(Box::new(holder))),
+    }
 }
 
 /// Takes the lease, or says who holds it.
@@ -84,13 +100,20 @@ pub async fn acquire(
     bucket: &str,
     guard: &Arc<Guard>,
     terms: Terms,
+    seen: Free,
 ) -> Result<Lease, LeaseError> {
-    NODE.scope(LEASE_NODE.to_owned(), take(s3, bucket, guard, terms)).await
+    NODE.scope(LEASE_NODE.to_owned(), take(s3, bucket, guard, terms, seen)).await
 }
 
-async fn take(s3: &aws_sdk_s3::Client, bucket: &str, guard: &Arc<Guard>, terms: Terms) -> Result<Lease, LeaseError> {
-    let mut condition = Condition::Absent;
-    for _ in 0..20 {
+async fn take(
+    s3: &aws_sdk_s3::Client,
+    bucket: &str,
+    guard: &Arc<Guard>,
+    terms: Terms,
+    seen: Free,
+) -> Result<Lease, LeaseError> {
+    let mut condition = seen.etag.map_or(Condition::Absent, Condition::Etag);
+    for attempt in 0..20 {
         let asked = boot_time();
         let holder = Holder::me(terms, None);
         match put(s3, bucket, &holder, &condition).await {
@@ -101,14 +124,13 @@ async fn take(s3: &aws_sdk_s3::Client, bucket: &str, guard: &Arc<Guard>, terms: 
                     LEASE_NODE.to_owned(),
                     renew(s3.clone(), bucket.to_owned(), guard.clone(), held.clone(), terms),
                 ));
-                let first = matches!(condition, Condition::Absent);
                 return Ok(Lease {
                     s3: s3.clone(),
                     bucket: bucket.to_owned(),
                     guard: guard.clone(),
                     held,
                     renewing,
-                    first,
+                    undisturbed: attempt == 0,
                 });
             }
             Err(error) if error.is(&["NoSuchBucket"]) => return Err(LeaseError::NoBucket),

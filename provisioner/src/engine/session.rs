@@ -12,7 +12,7 @@ use super::apply::Run;
 use super::events::{Event, Listener};
 use super::guard::Guard;
 use super::journal::{Journal, JournalError, state_home};
-use super::lease::{self, Lease, LeaseError, Terms};
+use super::lease::{self, Free, Lease, LeaseError, Terms};
 use super::waits::{Pace, pace_of};
 use crate::aws::error::CallError;
 use crate::aws::stack::Stack;
@@ -70,10 +70,15 @@ impl Session {
         Cx::new(self.aws.clone(), stack, tags, options, random, Arc::new(jiff::Timestamp::now))
     }
 
+    /// Looks whether somebody holds the stack's lease, which is an error, without taking it.
+    pub async fn free(&self, stack: &Stack) -> Result<Free, LeaseError> {
+        lease::look(&self.aws.s3, &stack.bucket_name(kinds::bucket::STACK)).await
+    }
+
     /// Takes the lease in the stack's bucket; `None` while there is no bucket.
-    pub async fn lease(&self, stack: &Stack) -> Result<Option<Lease>, LeaseError> {
+    pub async fn lease(&self, stack: &Stack, seen: Free) -> Result<Option<Lease>, LeaseError> {
         let bucket = stack.bucket_name(kinds::bucket::STACK);
-        match lease::acquire(&self.aws.s3, &bucket, &self.guard, Terms::default()).await {
+        match lease::acquire(&self.aws.s3, &bucket, &self.guard, Terms::default(), seen).await {
             Ok(lease) => Ok(Some(lease)),
             Err(LeaseError::NoBucket) => Ok(None),
             Err(error) => Err(error),

@@ -5,7 +5,7 @@ use std::path::Path;
 use super::apply::{Outcome, apply};
 use super::desired::{Desired, GraphError};
 use super::journal::JournalError;
-use super::lease::{Lease, LeaseError};
+use super::lease::{Free, Lease, LeaseError};
 use super::observed::{Inventory, ObserveError, observe, observe_kinds};
 use super::place::{PlaceError, artifact, place};
 use super::plan::{Action, Plan, plan};
@@ -13,7 +13,7 @@ use super::session::Session;
 use super::step::{Ground, StepError};
 use super::steps;
 use crate::blueprint::Blueprint;
-use crate::kinds::{Cx, Options};
+use crate::kinds::{Cx, Options, Place};
 
 /// Why `plan` or `up` ended early.
 #[derive(Debug, thiserror::Error)]
@@ -58,6 +58,84 @@ pub struct Planned {
     pub plan: Plan,
 }
 
+/// What was asked for: the same for every look of a run.
+struct Asked<'a> {
+    session: &'a Session,
+    blueprint: &'a Blueprint,
+    directory: &'a Path,
+    place: Place,
+    options: Options,
+}
+
+impl<'a> Asked<'a> {
+    async fn new(
+        session: &'a Session,
+        blueprint: &'a Blueprint,
+        directory: &'a Path,
+        options: Options,
+    ) -> Result<Self, UpError> {
+        let place = place(&session.aws, blueprint, &session.account).await?;
+        Ok(Self { session, blueprint, directory, place, options })
+    }
+
+    async fn look(&self) -> Result<Planned, UpError> {
+        let cx = self.session.context(self.place.stack.clone(), self.blueprint.tags.clone(), self.options);
+        let inventory = observe(&cx).await?;
+        self.plan(cx, inventory).await
+    }
+
+    async fn plan(&self, mut cx: Cx, inventory: Inventory) -> Result<Planned, UpError> {
+        let mut place = self.place.clone();
+        // The release belongs to `deploy`: a stack that has one keeps it.
+        if !inventory.live.contains_key("release") {
+            place.artifact = artifact(self.blueprint, self.directory)?;
+            cx.artifact = place.artifact.clone();
+        }
+        let desired = Desired::of(self.blueprint, &place)?;
+        let mut plan = plan(&place.stack.name, &desired, &inventory);
+        if self.blueprint.servers.is_some() && self.blueprint.domain.is_none() {
+            plan.warnings.push("without [domain] there is no certificate: the players' tokens travel in clear".into());
+        }
+        if !cx.options.allow_data_loss {
+            plan.findings.extend(guards(&cx, &inventory, &plan).await?);
+        }
+        Ok(Planned { cx, desired, inventory, plan })
+    }
+
+    /// Takes the lease, and looks again where somebody else may have been at work since `seen`.
+    async fn lease(&self, seen: Free, planned: Planned) -> Result<(Lease, Planned), UpError> {
+        let stack = &self.place.stack;
+        let (lease, is_new) = match self.session.lease(stack, seen).await? {
+            Some(lease) => (lease, false),
+            None => {
+                make_bucket(self.session, &planned.cx, &planned.desired).await?;
+                let lease = self.session.lease(stack, Free::default()).await?.ok_or(LeaseError::NoBucket)?;
+                (lease, true)
+            }
+        };
+        let again = match (lease.undisturbed, is_new) {
+            (true, false) => return Ok((lease, planned)),
+            (true, true) => observe_kinds(&planned.cx, std::iter::once("bucket")).await.map(|buckets| {
+                let mut inventory = planned.inventory;
+                inventory.live.extend(buckets.live);
+                inventory
+            }),
+            (false, _) => observe(&planned.cx).await,
+        };
+        let replanned = match again {
+            Ok(inventory) => self.plan(planned.cx, inventory).await,
+            Err(error) => Err(error.into()),
+        };
+        match replanned {
+            Ok(planned) => Ok((lease, planned)),
+            Err(error) => {
+                lease.release().await;
+                Err(error)
+            }
+        }
+    }
+}
+
 /// Looks and plans. Changes nothing.
 pub async fn look(
     session: &Session,
@@ -66,33 +144,7 @@ pub async fn look(
     options: Options,
 ) -> Result<Planned, UpError> {
     session.phase("observing");
-    let place = place(&session.aws, blueprint, &session.account).await?;
-    let cx = session.context(place.stack.clone(), blueprint.tags.clone(), options);
-    let inventory = observe(&cx).await?;
-    plan_with(blueprint, directory, place, cx, inventory).await
-}
-
-async fn plan_with(
-    blueprint: &Blueprint,
-    directory: &Path,
-    mut place: crate::kinds::Place,
-    mut cx: Cx,
-    inventory: Inventory,
-) -> Result<Planned, UpError> {
-    // The release belongs to `deploy`: a stack that has one keeps it.
-    if !inventory.live.contains_key("release") {
-        place.artifact = artifact(blueprint, directory)?;
-        cx.artifact = place.artifact.clone();
-    }
-    let desired = Desired::of(blueprint, &place)?;
-    let mut plan = plan(&place.stack.name, &desired, &inventory);
-    if blueprint.servers.is_some() && blueprint.domain.is_none() {
-        plan.warnings.push("without [domain] there is no certificate: the players' tokens travel in clear".into());
-    }
-    if !cx.options.allow_data_loss {
-        plan.findings.extend(guards(&cx, &inventory, &plan).await?);
-    }
-    Ok(Planned { cx, desired, inventory, plan })
+    Asked::new(session, blueprint, directory, options).await?.look().await
 }
 
 /// What guards the resources that the plan deletes.
@@ -121,76 +173,54 @@ pub enum Upped {
     Incomplete(Box<Planned>, Outcome),
 }
 
-/// Brings the stack to what the blueprint says. `confirm` sees the plan and decides.
+/// Brings the stack to what the blueprint says. `confirm` sees the plan and decides; it is asked once more where somebody
+/// else changed the stack meanwhile. Where there is nothing to do, nothing at all is written, the lease included.
 pub async fn up(
     session: &Session,
     blueprint: &Blueprint,
     directory: &Path,
     options: Options,
-    confirm: impl AsyncFnOnce(&Plan) -> bool,
+    mut confirm: impl AsyncFnMut(&Plan) -> bool,
 ) -> Result<Upped, UpError> {
-    let stack = session.stack(&blueprint.stack_name());
-    let facts = place(&session.aws, blueprint, &session.account).await?;
-    let mut lease = session.lease(&stack).await?;
+    let asked = Asked::new(session, blueprint, directory, options).await?;
+    let seen = session.free(&asked.place.stack).await?;
     session.phase("observing");
-    let result = async {
-        let cx = session.context(stack.clone(), blueprint.tags.clone(), options);
-        let inventory = observe(&cx).await?;
-        let mut planned = plan_with(blueprint, directory, facts, cx, inventory).await?;
-        if planned.plan.is_empty() && planned.plan.findings.is_empty() {
-            return Ok(Upped::Unchanged(planned.inventory));
-        }
-        if !confirm(&planned.plan).await {
-            return Ok(Upped::Declined);
-        }
-        if lease.is_none() {
-            lease = Some(first_lease(session, &mut planned).await?);
-        }
-        let recording = session.journal(&stack)?;
-        session.phase("applying");
-        let outcome =
-            apply(&session.run(&planned.cx, Some(&recording)), &planned.plan, &planned.desired, &planned.inventory)
-                .await;
-        recording.close(true).await;
-        if !outcome.failed.is_empty() || outcome.interrupted {
-            return Ok(Upped::Incomplete(Box::new(planned), outcome));
-        }
-        session.phase("observing again");
-        planned.inventory = observe(&planned.cx).await?;
-        planned.plan = plan(&stack.name, &planned.desired, &planned.inventory);
-        let converged = planned.plan.is_empty();
-        let planned = Box::new(planned);
-        Ok(if converged { Upped::Converged(planned, outcome) } else { Upped::Incomplete(planned, outcome) })
+    let planned = asked.look().await?;
+    if planned.plan.is_empty() && planned.plan.findings.is_empty() {
+        return Ok(Upped::Unchanged(planned.inventory));
     }
-    .await;
-    if let Some(lease) = lease {
-        lease.release().await;
+    if !confirm(&planned.plan).await {
+        return Ok(Upped::Declined);
     }
+    let confirmed = planned.plan.changes.clone();
+    let (lease, planned) = asked.lease(seen, planned).await?;
+    let is_news = planned.plan.changes.iter().any(|change| !confirmed.contains(change));
+    let result = if is_news && !confirm(&planned.plan).await {
+        Ok(Upped::Declined)
+    } else {
+        apply_and_look(session, planned).await
+    };
+    lease.release().await;
     result
 }
 
-/// Makes the bucket, takes the lease in it, and looks again where somebody else may have been at work meanwhile.
-async fn first_lease(session: &Session, planned: &mut Planned) -> Result<Lease, UpError> {
+async fn apply_and_look(session: &Session, mut planned: Planned) -> Result<Upped, UpError> {
     let stack = planned.cx.stack.clone();
-    make_bucket(session, &planned.cx, &planned.desired).await?;
-    let lease = session.lease(&stack).await?.ok_or(LeaseError::NoBucket)?;
-    let looked = if lease.first {
-        observe_kinds(&planned.cx, std::iter::once("bucket")).await
-    } else {
-        observe(&planned.cx).await
-    };
-    match looked {
-        Ok(buckets) if lease.first => planned.inventory.live.extend(buckets.live),
-        Ok(inventory) => planned.inventory = inventory,
-        Err(error) => {
-            lease.release().await;
-            return Err(error.into());
-        }
+    let recording = session.journal(&stack)?;
+    session.phase("applying");
+    let run = session.run(&planned.cx, Some(&recording));
+    let outcome = apply(&run, &planned.plan, &planned.desired, &planned.inventory).await;
+    drop(run);
+    recording.close(true).await;
+    if !outcome.failed.is_empty() || outcome.interrupted {
+        return Ok(Upped::Incomplete(Box::new(planned), outcome));
     }
-    let warnings = std::mem::take(&mut planned.plan.warnings);
+    session.phase("observing again");
+    planned.inventory = observe(&planned.cx).await?;
     planned.plan = plan(&stack.name, &planned.desired, &planned.inventory);
-    planned.plan.warnings = warnings;
-    Ok(lease)
+    let converged = planned.plan.is_empty();
+    let planned = Box::new(planned);
+    Ok(if converged { Upped::Converged(planned, outcome) } else { Upped::Incomplete(planned, outcome) })
 }
 
 /// Makes the stack bucket before the lease: making it twice is success.

@@ -7,7 +7,7 @@ use aws_sdk_ec2::types::Filter;
 use serde::{Deserialize, Serialize};
 
 use super::{Attrs, Change, Created, Cx, Error, Field, Impact, Kind, Live, Phase, Place, Progress, Ref, Result, State};
-use super::{Want, attrs, launch_template, target_group};
+use super::{Want, attrs, launch_template, subnet, target_group, vpc};
 use crate::aws::error::CallError;
 use crate::aws::stack::{NameRule, Stack, TAG_HOME, TAG_NODE, TAG_STACK};
 use crate::blueprint::{Blueprint, Tier};
@@ -27,6 +27,8 @@ pub struct Spec {
     pub min: i32,
     /// Most instances.
     pub max: i32,
+    /// The VPC of its subnets: instances of two are never one group.
+    pub vpc: Ref,
     /// Where instances are launched.
     pub subnets: Vec<Ref>,
     /// The launch template's id.
@@ -56,6 +58,7 @@ impl Kind for AutoScalingGroup {
     const NAME: &'static str = "auto_scaling_group";
     const FIELDS: &'static [Field<Op>] = &[
         Field::replace("name"),
+        Field::replace("vpc"),
         Field::update("min", Op::Update, Impact::None),
         Field::update("max", Op::Update, Impact::None),
         Field::update("subnets", Op::Update, Impact::Rolling),
@@ -74,6 +77,7 @@ impl Kind for AutoScalingGroup {
             name: name(&place.stack),
             min: i32::from(servers.min),
             max: i32::from(servers.max),
+            vpc: Ref::to(vpc::ADDRESS, "id"),
             subnets: (1..=place.zones.len()).map(|n| Ref::to(format!("subnet/{tier}-{n}"), "id")).collect(),
             launch_template: Ref::to(launch_template::ADDRESS, "id"),
             version: Ref::to(launch_template::ADDRESS, "version"),
@@ -109,6 +113,7 @@ impl Kind for AutoScalingGroup {
         let Some(address) = cx.stack.node_of(tags) else { return Ok(Vec::new()) };
         let id = group.auto_scaling_group_name().unwrap_or_default().to_owned();
         let template = group.launch_template();
+        let subnets: Vec<&str> = group.vpc_zone_identifier().unwrap_or_default().split(',').collect();
         let state = match group.status() {
             Some(_) => State::Deleting,
             None if in_service(&group) < usize::try_from(group.min_size().unwrap_or_default()).unwrap_or(0) => {
@@ -123,7 +128,8 @@ impl Kind for AutoScalingGroup {
                 name: id.clone(),
                 min: group.min_size().unwrap_or_default(),
                 max: group.max_size().unwrap_or_default(),
-                subnets: group.vpc_zone_identifier().unwrap_or_default().split(',').map(Ref::from).collect(),
+                vpc: subnet::vpc_of(cx, subnets.first().copied()).await?.into(),
+                subnets: subnets.into_iter().map(Ref::from).collect(),
                 launch_template: template.and_then(|t| t.launch_template_id()).unwrap_or_default().into(),
                 version: template.and_then(|t| t.version()).unwrap_or_default().into(),
                 target_group: group.target_group_arns().first().map_or("", String::as_str).into(),

@@ -106,7 +106,7 @@ impl Kind for CacheParameterGroup {
             Ok(_) => {}
             Err(error) if error.is(&["CacheParameterGroupAlreadyExists"]) => {
                 if !self.list(cx).await?.iter().any(|live| live.id == *name) {
-                    return Err(taken(name));
+                    return Err(Error::taken(format_args!("the cache parameter group {name}")));
                 }
             }
             Err(error) => return Err(error.into()),
@@ -162,11 +162,4 @@ async fn reset(cx: &Cx, name: &str, parameters: impl Iterator<Item = &String>) -
     let call = cx.aws.elasticache.reset_cache_parameter_group().cache_parameter_group_name(name);
     call.set_parameter_name_values(Some(values)).send().await?;
     Ok(())
-}
-
-fn taken(name: &str) -> Error {
-    Error::Refused {
-        what: format!("the cache parameter group {name} exists and does not carry the stack's tags"),
-        help: "delete it, or choose another stack name".into(),
-    }
 }

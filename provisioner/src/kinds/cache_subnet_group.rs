@@ -3,8 +3,9 @@
 use serde::{Deserialize, Serialize};
 
 use super::{Change, Created, Cx, Error, Field, Impact, Kind, Live, Place, Ref, Result, State, Want, attrs};
+use super::{subnet, vpc};
 use crate::aws::error::{CallError, GoneOk};
-use crate::aws::stack::NameRule;
+use crate::aws::stack::{NameRule, Stack};
 use crate::aws::tags::pairs;
 use crate::blueprint::{Blueprint, Tier};
 
@@ -19,6 +20,8 @@ pub struct CacheSubnetGroup;
 pub struct Spec {
     /// Its name.
     pub name: String,
+    /// The VPC of its subnets: a group cannot move to another.
+    pub vpc: Ref,
     /// Ids of its subnets.
     pub subnets: Vec<Ref>,
 }
@@ -30,11 +33,8 @@ pub enum Op {
     Modify,
 }
 
-/// The addresses of the data subnets.
-fn subnets(blueprint: &Blueprint, place: &Place) -> Vec<String> {
-    let Some(network) = &blueprint.network else { return Vec::new() };
-    let all = network.subnets(place.zones.len());
-    all.into_iter().filter(|subnet| subnet.tier == Tier::Data).map(|subnet| subnet.address()).collect()
+fn name(stack: &Stack) -> String {
+    stack.name_for(ADDRESS, NameRule::lower(255))
 }
 
 fn ids(spec: &Spec) -> Vec<String> {
@@ -45,20 +45,28 @@ impl Kind for CacheSubnetGroup {
     type Spec = Spec;
     type Op = Op;
     const NAME: &'static str = "cache_subnet_group";
-    const FIELDS: &'static [Field<Op>] =
-        &[Field::replace("name"), Field::update("subnets", Op::Modify, Impact::InPlace)];
-    const AFTER: &'static [&'static str] = &["subnet"];
+    const FIELDS: &'static [Field<Op>] = &[
+        Field::replace("name"),
+        Field::replace("vpc"),
+        Field::update("subnets", Op::Modify, Impact::InPlace),
+    ];
+    const AFTER: &'static [&'static str] = &["subnet", "vpc"];
 
     fn desired(&self, blueprint: &Blueprint, place: &Place) -> Vec<Want<Spec>> {
-        if blueprint.cache.is_none() {
+        if blueprint.cache.is_none() || blueprint.network.is_none() {
             return Vec::new();
         }
-        let subnets = subnets(blueprint, place).into_iter().map(|address| Ref::to(address, "id")).collect();
-        vec![Want::new(ADDRESS, Spec { name: place.stack.name_for(ADDRESS, NameRule::lower(255)), subnets })]
+        let subnets = subnet::addresses(blueprint, place, Tier::Data);
+        let spec = Spec {
+            name: name(&place.stack),
+            vpc: Ref::to(vpc::ADDRESS, "id"),
+            subnets: subnets.into_iter().map(|address| Ref::to(address, "id")).collect(),
+        };
+        vec![Want::new(ADDRESS, spec)]
     }
 
     async fn list(&self, cx: &Cx) -> Result<Vec<Live<Spec>>> {
-        let name = cx.stack.name_for(ADDRESS, NameRule::lower(255));
+        let name = name(&cx.stack);
         let answer =
             cx.aws.elasticache.describe_cache_subnet_groups().cache_subnet_group_name(&name).send().await.gone_ok()?;
         let group = answer.and_then(|answer| answer.cache_subnet_groups?.into_iter().next());
@@ -69,7 +77,7 @@ impl Kind for CacheSubnetGroup {
             return Ok(Vec::new());
         };
         let subnets = group.subnets().iter().filter_map(|subnet| subnet.subnet_identifier()).map(Ref::from).collect();
-        let spec = Spec { name: name.clone(), subnets };
+        let spec = Spec { name: name.clone(), vpc: group.vpc_id().unwrap_or_default().into(), subnets };
         Ok(vec![Live { address, attrs: attrs([("name", &name)]), id: name, spec, state: State::Ready }])
     }
 
@@ -89,7 +97,7 @@ impl Kind for CacheSubnetGroup {
             Ok(_) => {}
             Err(error) if error.is(&["CacheSubnetGroupAlreadyExists"]) => {
                 if self.list(cx).await?.is_empty() {
-                    return Err(taken(name));
+                    return Err(Error::taken(format_args!("the cache subnet group {name}")));
                 }
             }
             Err(error) => return Err(error.into()),
@@ -111,12 +119,5 @@ impl Kind for CacheSubnetGroup {
         let call = cx.aws.elasticache.delete_cache_subnet_group().cache_subnet_group_name(&live.id);
         call.send().await.gone_ok()?;
         Ok(())
-    }
-}
-
-fn taken(name: &str) -> Error {
-    Error::Refused {
-        what: format!("the cache subnet group {name} exists and does not carry the stack's tags"),
-        help: "delete it, or choose another stack name".into(),
     }
 }

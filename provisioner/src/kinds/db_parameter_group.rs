@@ -52,6 +52,8 @@ fn parameters(database: &Database) -> BTreeMap<String, String> {
         ("slow_query_log", "1"),
         ("long_query_time", "1"),
         ("log_output", "FILE"),
+        // Each of up to thirty servers keeps its own prepared statements on each of its connections.
+        ("max_prepared_stmt_count", "65536"),
         ("require_secure_transport", if database.tls { "1" } else { "0" }),
     ];
     wanted.into_iter().map(|(name, value)| (name.to_owned(), value.to_owned())).collect()
@@ -109,7 +111,7 @@ impl Kind for DbParameterGroup {
             Ok(_) => {}
             Err(error) if error.is(&["DBParameterGroupAlreadyExists"]) => {
                 if !self.list(cx).await?.iter().any(|live| live.id == *name) {
-                    return Err(taken(name));
+                    return Err(Error::taken(format_args!("the DB parameter group {name}")));
                 }
             }
             Err(error) => return Err(error.into()),
@@ -167,11 +169,4 @@ async fn reset(cx: &Cx, name: &str, parameters: impl Iterator<Item = &String>) -
         call.reset_all_parameters(false).set_parameters(Some(some.to_vec())).send().await?;
     }
     Ok(())
-}
-
-fn taken(name: &str) -> Error {
-    Error::Refused {
-        what: format!("the DB parameter group {name} exists and does not carry the stack's tags"),
-        help: "delete it, or choose another stack name".into(),
-    }
 }

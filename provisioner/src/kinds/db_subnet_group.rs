@@ -99,7 +99,7 @@ impl Kind for DbSubnetGroup {
             Ok(_) => {}
             Err(error) if error.is(&["DBSubnetGroupAlreadyExists"]) => {
                 if self.list(cx).await?.is_empty() {
-                    return Err(taken(name));
+                    return Err(Error::taken(format_args!("the DB subnet group {name}")));
                 }
             }
             Err(error) => return Err(error.into()),
@@ -120,12 +120,5 @@ impl Kind for DbSubnetGroup {
     async fn delete(&self, cx: &Cx, live: &Live<Spec>) -> Result<()> {
         cx.aws.rds.delete_db_subnet_group().db_subnet_group_name(&live.id).send().await.gone_ok()?;
         Ok(())
-    }
-}
-
-fn taken(name: &str) -> Error {
-    Error::Refused {
-        what: format!("the DB subnet group {name} exists and does not carry the stack's tags"),
-        help: "delete it, or choose another stack name".into(),
     }
 }

@@ -6,9 +6,8 @@ use futures::future::BoxFuture;
 use serde_json::Value;
 
 use super::context::{Cx, Place};
-use super::kind::{
-    Change, Created, Error, Impact, Kind, Live, OnChange, Phase, Progress, ReplaceOrder, Result, State, Want,
-};
+use super::error::{Error, Result};
+use super::kind::{Change, Created, Impact, Kind, Live, OnChange, Phase, Progress, ReplaceOrder, State, Want};
 use super::spec::Attrs;
 use crate::blueprint::Blueprint;
 

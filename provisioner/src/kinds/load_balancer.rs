@@ -7,7 +7,7 @@ use aws_sdk_elasticloadbalancingv2::types::{LoadBalancerSchemeEnum, LoadBalancer
 use serde::{Deserialize, Serialize};
 
 use super::{Attrs, Change, Created, Cx, Error, Field, Impact, Kind, Live, Phase, Place, Progress, Ref, Result, State};
-use super::{Want, attrs};
+use super::{Want, attrs, vpc};
 use crate::aws::error::GoneOk;
 use crate::aws::stack::NameRule;
 use crate::aws::tags::pairs;
@@ -24,6 +24,8 @@ pub struct LoadBalancer;
 pub struct Spec {
     /// Name, unique in account and region, at most 32 characters.
     pub name: String,
+    /// The VPC of its subnets: it cannot move to another.
+    pub vpc: Ref,
     /// One public subnet a zone.
     pub subnets: Vec<Ref>,
     /// Its security groups.
@@ -45,6 +47,7 @@ impl Kind for LoadBalancer {
     const NAME: &'static str = "load_balancer";
     const FIELDS: &'static [Field<Op>] = &[
         Field::replace("name"),
+        Field::replace("vpc"),
         Field::update("subnets", Op::Subnets, Impact::InPlace),
         Field::update("security_groups", Op::SecurityGroups, Impact::InPlace),
     ];
@@ -58,6 +61,7 @@ impl Kind for LoadBalancer {
         let subnets = (1..=place.zones.len()).map(|n| Ref::to(format!("subnet/public-{n}"), "id")).collect();
         let spec = Spec {
             name: name(&place.stack),
+            vpc: Ref::to(vpc::ADDRESS, "id"),
             subnets,
             security_groups: vec![Ref::to("security-group/load-balancer", "id")],
         };
@@ -91,7 +95,12 @@ impl Kind for LoadBalancer {
         Ok(vec![Live {
             address,
             attrs: outputs(&balancer),
-            spec: Spec { name: balancer.load_balancer_name().unwrap_or_default().into(), subnets, security_groups },
+            spec: Spec {
+                name: balancer.load_balancer_name().unwrap_or_default().into(),
+                vpc: balancer.vpc_id().unwrap_or_default().into(),
+                subnets,
+                security_groups,
+            },
             id: arn,
             state,
         }])

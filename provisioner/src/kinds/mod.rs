@@ -2,6 +2,7 @@
 
 pub mod context;
 pub mod erased;
+pub mod error;
 mod holders;
 pub mod kind;
 mod settle;
@@ -10,9 +11,8 @@ mod tokened;
 
 pub use context::{Cx, Options, Place};
 pub use erased::{AnyKind, Effect, Node, Observed};
-pub use kind::{
-    Change, Created, Error, Field, Impact, Kind, Live, OnChange, Phase, Progress, ReplaceOrder, Result, State, Want,
-};
+pub use error::{Error, Result};
+pub use kind::{Change, Created, Field, Impact, Kind, Live, OnChange, Phase, Progress, ReplaceOrder, State, Want};
 pub use spec::{Attrs, Ref, attrs};
 
 macro_rules! registry {

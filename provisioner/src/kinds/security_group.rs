@@ -117,7 +117,7 @@ impl Kind for SecurityGroup {
             // The name is taken: by an attempt whose answer was lost, or by somebody else.
             Err(error) if error.is(&["InvalidGroup.Duplicate"]) => {
                 let live = self.list(cx).await?.into_iter().find(|live| live.address == want.address);
-                live.ok_or_else(|| taken(&spec.name))?.id
+                live.ok_or_else(|| Error::taken(format_args!("the security group {}", &spec.name)))?.id
             }
             Err(error) => return Err(error.into()),
         };
@@ -165,12 +165,5 @@ async fn set_open_egress(cx: &Cx, id: &str, open: bool) -> Result<()> {
         // Revoked by an attempt whose answer was lost. (A group that is not there is another code.)
         Err(error) if !error.is(&["InvalidPermission.NotFound"]) => Err(error.into()),
         _ => Ok(()),
-    }
-}
-
-fn taken(name: &str) -> Error {
-    Error::Refused {
-        what: format!("the security group {name} exists in the VPC and does not carry the stack's tags"),
-        help: "delete it, then run the command again".into(),
     }
 }

@@ -135,6 +135,13 @@ impl Kind for Subnet {
     }
 }
 
+/// The VPC of a subnet; empty where there is none such.
+pub async fn vpc_of(cx: &Cx, id: Option<&str>) -> Result<String> {
+    let Some(id) = id.filter(|id| !id.is_empty()) else { return Ok(String::new()) };
+    let found = cx.aws.ec2.describe_subnets().subnet_ids(id).send().await.gone_ok()?;
+    Ok(found.and_then(|found| found.subnets?.into_iter().next()?.vpc_id).unwrap_or_default())
+}
+
 async fn set_public_addresses(cx: &Cx, id: &str, on: bool) -> Result<()> {
     let value = AttributeBooleanValue::builder().value(on).build();
     cx.aws.ec2.modify_subnet_attribute().subnet_id(id).map_public_ip_on_launch(value).send().await?;
