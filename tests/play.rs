@@ -34,6 +34,63 @@ fn up_play_down() {
     assert_eq!(aws.processes(), Vec::<Value>::new());
 }
 
+/// The small blueprint, whose servers speak TLS to database and cache; then edits on running servers.
+#[test]
+fn starter_over_tls_and_edits_on_running_servers() {
+    let aws = LocalAws::start(&["--time-scale", "60"]);
+    let text = std::fs::read_to_string(root().join("blueprints/starter.toml")).expect("the blueprint ships");
+    // Ports below 1024 are root's here.
+    let text = text.replacen("[servers]\n", "[servers]\nhttp_port = 8081\n", 1);
+    let blueprint = aws.blueprint("starter.toml", &text);
+    aws.done(&["up", &blueprint, "--yes"]);
+    let api = aws.done(&["outputs", &blueprint, "--json"]).json()["api_url"].as_str().expect("an address").to_owned();
+    let player = session(&aws, &api, "");
+    assert!(player["checks"].as_object().is_some_and(|checks| checks.values().all(|c| c == "ok")), "{player:#}");
+
+    let edits = [
+        ("instance_type = \"t3.small\"", "instance_type = \"t3.medium\""),
+        ("instance_class = \"db.t4g.micro\"", "instance_class = \"db.t4g.small\""),
+        ("read_replicas = 0", "read_replicas = 1"),
+    ];
+    let mut text = text;
+    for (old, new) in edits {
+        assert!(text.contains(old), "the blueprint does not say {old:?}");
+        text = text.replacen(old, new, 1);
+    }
+    let edited = aws.blueprint("edited.toml", &text);
+    aws.done(&["up", &edited, "--yes"]);
+    aws.done(&["plan", "--check", &edited]);
+    let again = session(&aws, &api, player["refresh_token"].as_str().expect("a token"));
+    assert_eq!(again["user_id"], player["user_id"], "{again:#}");
+    assert_ne!(again["instance"], player["instance"], "the servers were not exchanged");
+    let types = aws.boto3(
+        "ec2",
+        "print({i['InstanceType'] for r in api.describe_instances(Filters=[{'Name': 'instance-state-name', 'Values': \
+         ['running']}])['Reservations'] for i in r['Instances']})",
+    );
+    assert_eq!(types.trim(), "{'t3.medium'}");
+
+    let down = aws.done(&["down", &edited, "--yes", "--allow-data-loss"]);
+    assert!(down.out.contains("0 left"), "{}", down.out);
+    assert_eq!(aws.processes(), Vec::<Value>::new());
+}
+
+/// A new player's session (or the refreshed one) and what `/readyz` says, in one document.
+fn session(aws: &LocalAws, api: &str, refresh_token: &str) -> Value {
+    let code = format!(
+        "import json, secrets, urllib.request\n\
+         def post(path, body):\n    \
+             request = urllib.request.Request({api:?} + path, json.dumps(body).encode(), {{'content-type': 'application/json'}})\n    \
+             return json.load(urllib.request.urlopen(request, timeout=20))\n\
+         token = {refresh_token:?}\n\
+         device = {{'device_id': 'phone-' + secrets.token_hex(4), 'device_secret': secrets.token_hex(32)}}\n\
+         answer = post('/v1/sessions/refresh', {{'refresh_token': token}}) if token else post('/v1/sessions', device)\n\
+         ready = json.load(urllib.request.urlopen({api:?} + '/readyz', timeout=20))\n\
+         print(json.dumps({{**ready, **answer}}))"
+    );
+    serde_json::from_str(&aws.boto3("sts", &code)).expect("one JSON document")
+}
+
 fn play(aws: &LocalAws, api: &str) -> Value {
     let output = Command::new(python())
         .arg(root().join("tests/play.py"))

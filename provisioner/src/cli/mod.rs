@@ -66,8 +66,10 @@ enum Verb {
     /// Bring the stack to what the blueprint says
     Up(up::Args),
     /// List what the stack has, and who works on it
+    #[command(after_help = "Example: provision status --stack game-dev --region eu-central-1")]
     Status(Which),
     /// Print the stack's addresses
+    #[command(after_help = "Example: provision outputs --json | jq -r .api_url")]
     Outputs(Which),
     /// Take the stack down and prove that nothing is left
     Down(down::Args),

@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use futures::stream::{FuturesUnordered, StreamExt};
 use petgraph::Direction;
@@ -83,7 +84,7 @@ pub async fn apply(run: &Run<'_>, plan: &Plan, desired: &Desired, inventory: &In
     let mut walk = Walk::new(&steps);
     (run.listener)(Event::Applying {
         steps: steps.graph.node_count(),
-        critical_path_seconds: plan.critical_path_seconds,
+        expected_seconds: run.pace.here(Duration::from_secs(plan.critical_path_seconds)).as_secs(),
     });
     let kinds: BTreeSet<&str> = steps.graph.node_weights().map(|step| step.kind).collect();
     let turns: BTreeMap<&str, Semaphore> = kinds.into_iter().map(|kind| (kind, Semaphore::new(OF_ONE_KIND))).collect();
@@ -116,7 +117,7 @@ async fn one(
     (run.listener)(Event::Started {
         address: step.address.clone(),
         doing: step.doing,
-        expected_seconds: step.expected.as_secs(),
+        expected_seconds: run.pace.here(step.expected).as_secs(),
     });
     let started = Instant::now();
     let result = NODE.scope(step.address.clone(), ground.run(step, wanted)).await;
@@ -130,7 +131,7 @@ async fn one(
 /// Which steps may start, and what became of those that did.
 struct Walk<'a> {
     steps: &'a Steps,
-    remaining: BTreeMap<NodeIndex, std::time::Duration>,
+    remaining: BTreeMap<NodeIndex, Duration>,
     waiting: BTreeMap<NodeIndex, usize>,
     ready: Vec<NodeIndex>,
     running: BTreeSet<NodeIndex>,
@@ -177,7 +178,7 @@ impl<'a> Walk<'a> {
                         }
                     }
                 }
-                let left_seconds = self.left().as_secs();
+                let left_seconds = run.pace.here(self.left()).as_secs();
                 (run.listener)(Event::Finished { address: address.clone(), doing, seconds, left_seconds });
                 self.outcome.done.push(address);
             }
@@ -191,7 +192,7 @@ impl<'a> Walk<'a> {
         }
     }
 
-    fn left(&self) -> std::time::Duration {
+    fn left(&self) -> Duration {
         let open = self.waiting.keys().chain(&self.running);
         open.filter_map(|index| self.remaining.get(index)).max().copied().unwrap_or_default()
     }

@@ -19,8 +19,8 @@ pub enum Event {
     Applying {
         /// How many steps there are.
         steps: usize,
-        /// How long the longest chain takes.
-        critical_path_seconds: u64,
+        /// How long the longest chain takes at this endpoint.
+        expected_seconds: u64,
     },
     /// A step began.
     Started {
@@ -28,7 +28,7 @@ pub enum Event {
         address: String,
         /// What is done.
         doing: Doing,
-        /// How long it takes on AWS.
+        /// How long it takes at this endpoint.
         expected_seconds: u64,
     },
     /// A step waits.
@@ -46,7 +46,7 @@ pub enum Event {
         doing: Doing,
         /// How long it took.
         seconds: f64,
-        /// How long the longest chain still takes.
+        /// How long the longest chain still takes at this endpoint.
         left_seconds: u64,
     },
     /// A step failed.

@@ -41,7 +41,7 @@ impl Progress {
         let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
         match event {
             Event::Phase { name } => self.line(&format!("{}", name.dimmed())),
-            Event::Applying { steps, critical_path_seconds } => self.begin(&mut state, *steps, *critical_path_seconds),
+            Event::Applying { steps, expected_seconds } => self.begin(&mut state, *steps, *expected_seconds),
             Event::Started { address, doing, expected_seconds } => {
                 let text = format!("{address} {}", ongoing(*doing));
                 if self.live {
