@@ -77,7 +77,7 @@ impl Kind for Certificate {
 
     fn expected(&self, phase: Phase, spec: &Spec) -> Duration {
         // ACM holds on to a certificate for minutes after CloudFront has let go of it.
-        let delete = if spec.region == US_EAST_1 { 120 } else { 15 };
+        let delete = if spec.region == US_EAST_1 { 600 } else { 15 };
         Duration::from_secs(if phase == Phase::Delete { delete } else { 8 })
     }
 

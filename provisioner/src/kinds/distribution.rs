@@ -64,7 +64,8 @@ impl Kind for Distribution {
         Field::update("certificate", Op::Config, Impact::InPlace),
         Field::update("price_class", Op::Config, Impact::InPlace),
     ];
-    const AFTER: &'static [&'static str] = &["bucket", "origin_access_control", "certificate_validation", "certificate"];
+    // Not its certificate: ACM holds on to that for ten minutes after `delete` has let go of it, which begins at once.
+    const AFTER: &'static [&'static str] = &["bucket", "origin_access_control"];
 
     fn desired(&self, blueprint: &Blueprint, _place: &Place) -> Vec<Want<Spec>> {
         let Some(assets) = &blueprint.assets else { return Vec::new() };
@@ -144,13 +145,9 @@ impl Kind for Distribution {
         Ok(())
     }
 
-    /// Only switches it off: that takes minutes, and [`Kind::gone`] deletes it afterwards.
+    /// Only switches it off and lets go of its certificate: that takes minutes, and [`Kind::gone`] deletes it afterwards.
     async fn delete(&self, cx: &Cx, live: &Live<Spec>) -> Result<()> {
-        let off = |mut config: aws_sdk_cloudfront::types::DistributionConfig| {
-            let was_on = std::mem::replace(&mut config.enabled, false);
-            Ok(was_on.then_some(config))
-        };
-        config::change(cx, &live.id, off).await
+        config::change(cx, &live.id, config::off).await
     }
 
     async fn gone(&self, cx: &Cx, live: &Live<Spec>) -> Result<Progress> {

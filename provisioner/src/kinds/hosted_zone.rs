@@ -3,9 +3,10 @@
 use aws_sdk_route53::types::{HostedZoneConfig, ResourceRecordSet, TagResourceType};
 use serde::{Deserialize, Serialize};
 
-use super::{Attrs, Change, Created, Cx, Error, Field, Kind, Live, Place, Result, State, Want, attrs, record};
+use super::{Attrs, Change, Created, Cx, Error, Field, Impact, Kind, Live, Place, Result, State, Want, attrs, record};
 use crate::aws::error::{CallError, GoneOk};
 use crate::aws::stack::Stack;
+use crate::aws::tags::pairs;
 use crate::blueprint::Blueprint;
 
 /// Its address.
@@ -19,6 +20,15 @@ pub struct HostedZone;
 pub struct Spec {
     /// Its name, without a dot at its end.
     pub name: String,
+    /// Whether it carries the stack's tags: Route 53 takes none in the create call.
+    pub tagged: bool,
+}
+
+/// How a live one can be changed.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub enum Op {
+    /// `ChangeTagsForResource`.
+    Tag,
 }
 
 /// What the CallerReference of this stack's zone begins with.
@@ -33,14 +43,14 @@ pub(super) fn bare(id: &str) -> String {
 
 impl Kind for HostedZone {
     type Spec = Spec;
-    type Op = std::convert::Infallible;
+    type Op = Op;
     const NAME: &'static str = "hosted_zone";
-    const FIELDS: &'static [Field<Self::Op>] = &[Field::replace("name")];
+    const FIELDS: &'static [Field<Self::Op>] = &[Field::replace("name"), Field::update("tagged", Op::Tag, Impact::None)];
     const AFTER: &'static [&'static str] = &[];
 
     fn desired(&self, blueprint: &Blueprint, _place: &Place) -> Vec<Want<Spec>> {
         let domain = blueprint.domain.iter().filter(|domain| domain.create_zone);
-        domain.map(|domain| Want::new(ADDRESS, Spec { name: domain.zone.to_lowercase() })).collect()
+        domain.map(|domain| Want::new(ADDRESS, Spec { name: domain.zone.to_lowercase(), tagged: true })).collect()
     }
 
     async fn list(&self, cx: &Cx) -> Result<Vec<Live<Spec>>> {
@@ -54,7 +64,10 @@ impl Kind for HostedZone {
                 let servers = answer.delegation_set().map(|set| set.name_servers().to_vec()).unwrap_or_default();
                 let name = zone.name().trim_end_matches('.').to_lowercase();
                 let attrs = outputs(&name, servers);
-                let spec = Spec { name };
+                let call = cx.aws.route53.list_tags_for_resource().resource_type(TagResourceType::Hostedzone);
+                let tags = call.resource_id(&id).send().await.gone_ok()?;
+                let tags = tags.and_then(|answer| answer.resource_tag_set?.tags).unwrap_or_default();
+                let spec = Spec { name, tagged: cx.stack.node_of(pairs(&tags)).is_some() };
                 found.push(Live { address: ADDRESS.into(), id, spec, attrs, state: State::Ready });
             }
         }
@@ -78,14 +91,14 @@ impl Kind for HostedZone {
             }
             Err(error) => return Err(error.into()),
         };
-        // For people and bills: whose the zone is, its CallerReference says.
-        let call = cx.aws.route53.change_tags_for_resource().resource_type(TagResourceType::Hostedzone);
-        call.resource_id(&made.id).set_add_tags(Some(cx.tags(&want.address).route53())).send().await?;
+        tag(cx, &made.id).await?;
         Ok(made)
     }
 
-    async fn update(&self, _cx: &Cx, op: Self::Op, _change: &Change<'_, Spec>) -> Result<()> {
-        match op {}
+    async fn update(&self, cx: &Cx, op: Op, change: &Change<'_, Spec>) -> Result<()> {
+        match op {
+            Op::Tag => tag(cx, &change.live.id).await,
+        }
     }
 
     async fn delete(&self, cx: &Cx, live: &Live<Spec>) -> Result<()> {
@@ -104,6 +117,13 @@ impl Kind for HostedZone {
         cx.aws.route53.delete_hosted_zone().id(&live.id).send().await.gone_ok()?;
         Ok(())
     }
+}
+
+/// For people and bills: whose the zone is, its CallerReference says.
+async fn tag(cx: &Cx, id: &str) -> Result<()> {
+    let call = cx.aws.route53.change_tags_for_resource().resource_type(TagResourceType::Hostedzone);
+    call.resource_id(id).set_add_tags(Some(cx.tags(ADDRESS).route53())).send().await?;
+    Ok(())
 }
 
 fn comes_with_the_zone(set: &ResourceRecordSet, zone: &str) -> bool {

@@ -75,6 +75,17 @@ pub(super) fn apply(mut config: DistributionConfig, spec: &Spec) -> Result<Optio
     Ok(Some(config))
 }
 
+/// Switched off, without names and certificate of the stack's; `None` where it is so already.
+pub(super) fn off(mut config: DistributionConfig) -> Result<Option<DistributionConfig>> {
+    if !config.enabled {
+        return Ok(None);
+    }
+    config.enabled = false;
+    config.aliases = Some(Aliases::builder().quantity(0).build()?);
+    config.viewer_certificate = Some(ViewerCertificate::builder().cloud_front_default_certificate(true).build());
+    Ok(Some(config))
+}
+
 /// Reads the configuration and writes back what `edit` makes of it (`None`: nothing to write). Gone is success.
 pub(super) async fn change(
     cx: &Cx,
