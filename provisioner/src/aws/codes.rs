@@ -59,6 +59,19 @@ pub fn is_not_visible_yet(code: &str, message: &str) -> bool {
         "InvalidNatGatewayID.NotFound",
         "NatGatewayNotFound",
         "InvalidGroup.NotFound",
+        "InvalidSecurityGroupID.NotFound",
+        "InvalidRouteTableId.NotFound",
+        "InvalidLaunchTemplateId.NotFound",
+        "InvalidLaunchTemplateId.NotFoundException",
+        "NoSuchHostedZone",
+        "TargetGroupNotFound",
+        "LoadBalancerNotFound",
+        "SubnetNotFound",
+        "DBSubnetGroupNotFoundFault",
+        "DBParameterGroupNotFound",
+        "CacheSubnetGroupNotFoundFault",
+        "CacheParameterGroupNotFound",
+        "ReplicationGroupNotFoundFault",
         "InvalidAllocationID.NotFound",
         "InvalidElasticIpID.NotFound",
         "InvalidElasticIpID.NotFoundException",
@@ -107,15 +120,21 @@ pub fn is_still_in_use(code: &str, _message: &str) -> bool {
         "ScalingActivityInProgress",
         "ResourceContention",
         "BucketNotEmpty",
-        "OperationNotPermitted.InUse",
         "PreconditionFailed",
     ];
     EXACT.contains(&code)
 }
 
 /// The account or the caller may not do this; no retry helps.
-pub fn advice(code: &str) -> Option<&'static str> {
+pub fn advice(code: &str, message: &str) -> Option<&'static str> {
     Some(match code {
+        "AccessDenied" | "OperationNotPermitted" if message.contains("account") => {
+            "AWS has not enabled this for the account yet: open a support case (account and billing), then run the \
+             command again"
+        }
+        "InvalidParameterCombination" if message.contains("Free Tier") => {
+            "the account's free plan does not allow this: choose a smaller type or upgrade the plan"
+        }
         "AccessDenied" | "AccessDeniedException" | "UnauthorizedOperation" | "AuthFailure" => {
             "the credentials lack this permission: grant it to the caller and run the command again"
         }

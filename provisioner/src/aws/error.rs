@@ -4,6 +4,8 @@ use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
 use aws_smithy_runtime_api::client::result::SdkError;
 use aws_smithy_types::error::metadata::ProvideErrorMetadata;
 
+use super::intercept::Withheld;
+
 /// How a call failed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Failure {
@@ -15,6 +17,8 @@ pub enum Failure {
     Unreachable,
     /// No answer in time; the call may have been executed.
     TimedOut,
+    /// The connection ended before an answer came; the call may have been executed.
+    Cut,
     /// Not sent: credentials, configuration, or the lease was lost.
     NotSent,
     /// An answer came that is none of the service's.
@@ -45,6 +49,7 @@ impl std::fmt::Display for CallError {
         match self.failure {
             Failure::Unreachable => write!(f, ": nothing answers at the endpoint")?,
             Failure::TimedOut => write!(f, ": no answer in time")?,
+            Failure::Cut => write!(f, ": the connection ended before an answer came")?,
             Failure::NotImplemented => write!(f, ": this endpoint does not implement it")?,
             Failure::Unreadable => write!(f, ": its answer cannot be read")?,
             Failure::Refused | Failure::NotSent => {}
@@ -80,7 +85,7 @@ impl CallError {
 
     /// Whether the call may have been executed although it failed: no answer came, or a server fault did.
     pub fn is_ambiguous(&self) -> bool {
-        matches!(self.failure, Failure::TimedOut | Failure::Unreachable)
+        matches!(self.failure, Failure::TimedOut | Failure::Unreachable | Failure::Cut | Failure::Unreadable)
             || (self.failure == Failure::Refused && self.status.is_some_and(|status| status >= 500))
     }
 
@@ -108,12 +113,19 @@ where
             SdkError::TimeoutError(_) => Failure::TimedOut,
             SdkError::DispatchFailure(e) if e.is_timeout() => Failure::TimedOut,
             SdkError::DispatchFailure(e) if e.is_io() => Failure::Unreachable,
+            SdkError::DispatchFailure(e) if e.is_other() && !is_withheld(&error) => Failure::Cut,
             SdkError::DispatchFailure(_) | SdkError::ConstructionFailure(_) => Failure::NotSent,
             SdkError::ResponseError(_) => Failure::Unreadable,
             _ => Failure::Refused,
         };
         Self { call, failure, code, message, request_id, status, source: Box::new(error) }
     }
+}
+
+/// Whether the call never left: somebody forbade it, or there are no credentials (the SDK types those privately).
+fn is_withheld(error: &(dyn std::error::Error + 'static)) -> bool {
+    std::iter::successors(Some(error), |error| error.source())
+        .any(|error| error.is::<Withheld>() || error.to_string().contains("credential"))
 }
 
 /// A head request's error has no body, so no code: the status stands in.

@@ -12,6 +12,7 @@ use aws_smithy_runtime_api::client::orchestrator::Metadata;
 use aws_smithy_runtime_api::client::retries::classifiers::{ClassifyRetry, RetryAction, RetryClassifierPriority};
 use aws_smithy_runtime_api::client::runtime_components::RuntimeComponents;
 use aws_smithy_types::config_bag::ConfigBag;
+use aws_smithy_types::retry::RetryConfig;
 
 use super::error::{is_html, request_id};
 
@@ -29,6 +30,11 @@ pub trait Watch: Send + Sync {
     /// After the last attempt.
     fn finished(&self, call: &Call, ok: bool, request_id: Option<String>);
 }
+
+/// The call was not sent, because [`Watch::may_mutate`] said no.
+#[derive(Debug, thiserror::Error)]
+#[error(transparent)]
+pub struct Withheld(BoxError);
 
 /// One AWS call.
 #[derive(Debug, Clone)]
@@ -81,17 +87,22 @@ impl Intercept for Around {
         cfg: &mut ConfigBag,
     ) -> Result<(), BoxError> {
         match Call::of(cfg) {
-            Some(call) if call.mutates() => self.0.may_mutate(&call),
+            Some(call) if call.mutates() => self.0.may_mutate(&call).map_err(|why| Box::new(Withheld(why)) as BoxError),
             _ => Ok(()),
         }
     }
 
-    fn read_before_execution(
+    // Not `read_before_execution`: that comes before the operation's name is known.
+    fn read_before_serialization(
         &self,
         _context: &BeforeSerializationInterceptorContextRef<'_>,
+        _components: &RuntimeComponents,
         cfg: &mut ConfigBag,
     ) -> Result<(), BoxError> {
         if let Some(call) = Call::of(cfg).filter(Call::mutates) {
+            if UNTOKENED.contains(&call.operation.as_str()) {
+                cfg.interceptor_state().store_put(RetryConfig::disabled());
+            }
             self.0.started(&call);
         }
         Ok(())
@@ -111,34 +122,26 @@ impl Intercept for Around {
     }
 }
 
-/// Forbids the SDK's own retries where they would harm: of "not implemented" (501, and the HTML page an emulator answers
-/// for what it lacks), and of a create that takes no token and has no unique name after an ambiguous failure, which may
-/// have been executed. The engine looks for the resource before it tries such a create again.
+/// Creates without idempotency: no token, no unique name. An attempt that failed may have been executed, so the SDK makes
+/// one alone; the engine looks for the resource before it tries again.
+const UNTOKENED: &[&str] = &["CreateVpc", "CreateSubnet", "CreateInternetGateway", "AllocateAddress"];
+
+/// Forbids the SDK's own retries of "not implemented": 501, and the HTML page an emulator answers for what it lacks.
 #[derive(Debug)]
-pub struct NeverRetryBlindly;
+pub struct NotImplementedIsFinal;
 
-/// Creates without idempotency: no token, no unique name.
-const UNTOKENED: &[&[u8]] =
-    &[b"Action=CreateVpc&", b"Action=CreateSubnet&", b"Action=CreateInternetGateway&", b"Action=AllocateAddress&"];
-
-impl ClassifyRetry for NeverRetryBlindly {
+impl ClassifyRetry for NotImplementedIsFinal {
     fn classify_retry(&self, context: &InterceptorContext) -> RetryAction {
-        let status = context.response().map(|r| r.status().as_u16());
-        let html = context.response().is_some_and(is_html);
-        if status == Some(501) || (html && status.is_some_and(|s| s >= 500)) {
+        let Some(response) = context.response() else { return RetryAction::NoActionIndicated };
+        let status = response.status().as_u16();
+        if status == 501 || (is_html(response) && status >= 500) {
             return RetryAction::RetryForbidden;
         }
-        let failed = matches!(context.output_or_error(), Some(Err(_)));
-        let ambiguous = failed && (status.is_none() || status == Some(500));
-        let untokened = context
-            .request()
-            .and_then(|r| r.body().bytes())
-            .is_some_and(|body| UNTOKENED.iter().any(|action| body.starts_with(action)));
-        if ambiguous && untokened { RetryAction::RetryForbidden } else { RetryAction::NoActionIndicated }
+        RetryAction::NoActionIndicated
     }
 
     fn name(&self) -> &'static str {
-        "never retry blindly"
+        "not implemented is final"
     }
 
     fn priority(&self) -> RetryClassifierPriority {

@@ -175,7 +175,7 @@ impl Run {
         connection.region = connection.region.or_else(|| region.map(str::to_owned));
         Session::begin(&connection, self.ui.listener(), self.stop.clone()).await.map_err(|error| {
             let help = match &error {
-                SessionError::Identity(call) => call.code.as_deref().and_then(crate::aws::codes::advice),
+                SessionError::Identity(call) => call.code.as_deref().and_then(|code| crate::aws::codes::advice(code, "")),
                 SessionError::Connect(_) => None,
             };
             let help = help.unwrap_or(

@@ -222,7 +222,7 @@ impl<'a> Walk<'a> {
 
 fn advice(error: &StepError) -> Option<&'static str> {
     match error {
-        StepError::Kind(Error::Call(call)) => call.code.as_deref().and_then(codes::advice),
+        StepError::Kind(Error::Call(call)) => codes::advice(call.code.as_deref()?, call.message.as_deref().unwrap_or_default()),
         _ => None,
     }
 }

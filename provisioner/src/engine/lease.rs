@@ -139,8 +139,10 @@ async fn take(
         }
         match read(s3, bucket).await.map_err(LeaseError::Call)? {
             None => condition = Condition::Absent,
-            Some((holder, etag)) if holder.is_over(Timestamp::now()) => condition = Condition::Etag(etag),
-            Some((holder, _)) => return Err(LeaseError::Held(Box::new(holder))),
+            // Our own put was executed and its answer lost: put once more, on top of it.
+            Some((found, etag)) if found.nonce == holder.nonce => condition = Condition::Etag(etag),
+            Some((found, etag)) if found.is_over(Timestamp::now()) => condition = Condition::Etag(etag),
+            Some((found, _)) => return Err(LeaseError::Held(Box::new(found))),
         }
         tokio::time::sleep(Duration::from_millis(50)).await;
     }

@@ -14,7 +14,7 @@ use super::plan::same;
 use super::steps::{Doing, Step};
 use super::waits::Pace;
 use crate::aws::codes;
-use crate::kinds::{self, AnyKind, Attrs, Cx, Effect, Error, Observed, Progress};
+use crate::kinds::{self, AnyKind, Attrs, Cx, Effect, Error, Observed, Phase, Progress};
 
 /// Why a step failed.
 #[derive(Debug, thiserror::Error)]
@@ -37,6 +37,9 @@ pub enum StepError {
     #[error("{0} is not known; run the command again")]
     Unknown(String),
 }
+
+/// A create or update that fails for what is not visible yet, or for a server fault, is tried again for so long.
+const RETRIED_FOR: Duration = Duration::from_secs(600);
 
 /// What steps share.
 pub struct Ground<'a> {
@@ -94,12 +97,22 @@ impl Ground<'_> {
                 }
                 Err(error) => error,
             };
-            if !may_pass(&error, codes::is_not_visible_yet) || started.elapsed() > self.pace.deadline(step.expected) {
+            // "Exists already" too can be the answer to our own attempt, repeated after its answer was lost.
+            let is_over = !may_pass(&error, codes::is_not_visible_yet);
+            if is_over && !matches!(error, Error::Call(_) | Error::Refused { .. })
+                || started.elapsed() > self.pace.deadline(RETRIED_FOR)
+            {
                 return Err(error.into());
             }
-            self.pause("retrying", &step.address, Duration::from_secs(1)).await?;
-            // It may have been made, wholly or in part: look before trying again.
-            if let Some(live) = self.find(kind, &step.address).await? {
+            if !is_over {
+                self.pause("retrying", &step.address, Duration::from_secs(1)).await?;
+            }
+            // It may have been made, wholly or in part: look before trying again, or giving up.
+            let found = self.find(kind, &step.address).await;
+            if is_over && !matches!(found, Ok(Some(_))) {
+                return Err(error.into());
+            }
+            if let Some(live) = found? {
                 self.learn(&step.address, live.attrs.clone());
                 let fields = differing(kind, &live, props);
                 self.update(kind, step, &live, props, &fields).await?;
@@ -124,7 +137,7 @@ impl Ground<'_> {
     ) -> Result<(), StepError> {
         let started = Instant::now();
         while let Err(error) = kind.update(self.cx, live, props, fields).await {
-            if !may_pass(&error, codes::is_not_visible_yet) || started.elapsed() > self.pace.deadline(step.expected) {
+            if !may_pass(&error, codes::is_not_visible_yet) || started.elapsed() > self.pace.deadline(RETRIED_FOR) {
                 return Err(error.into());
             }
             self.pause("retrying", &step.address, self.pace.interval(step.expected)).await?;
@@ -135,7 +148,7 @@ impl Ground<'_> {
     async fn delete(&self, kind: &dyn AnyKind, step: &Step, live: &Observed) -> Result<(), StepError> {
         let started = Instant::now();
         while let Err(error) = kind.delete(self.cx, live).await {
-            if !may_pass(&error, codes::is_still_in_use) || started.elapsed() > self.pace.deadline(step.expected) {
+            if !may_pass(&error, codes::is_still_in_use) || started.elapsed() > self.deadline(kind, step) {
                 return Err(error.into());
             }
             self.pause("still in use", &step.address, self.pace.interval(step.expected)).await?;
@@ -160,6 +173,7 @@ impl Ground<'_> {
         F: Future<Output = kinds::Result<Progress>> + 'f,
     {
         let started = Instant::now();
+        let limit = kinds::named(step.kind).map_or(Duration::ZERO, |kind| self.deadline(kind, step));
         loop {
             let state = match look().await {
                 Ok(Progress::Ready(attrs)) => return Ok(attrs),
@@ -169,11 +183,19 @@ impl Ground<'_> {
                 }
                 Err(error) => return Err(error.into()),
             };
-            if started.elapsed() > self.pace.deadline(step.expected) {
+            if started.elapsed() > limit {
                 return Err(StepError::TooLong { state, seconds: started.elapsed().as_secs() });
             }
             self.pause(&state, &step.address, self.pace.interval(step.expected)).await?;
         }
+    }
+
+    fn deadline(&self, kind: &dyn AnyKind, step: &Step) -> Duration {
+        self.pace.deadline(kind.limit(match step.doing {
+            Doing::Create | Doing::Await => Phase::Create,
+            Doing::Update => Phase::Update,
+            Doing::Delete => Phase::Delete,
+        }))
     }
 
     async fn pause(&self, state: &str, address: &str, time: Duration) -> Result<(), StepError> {

@@ -26,10 +26,10 @@ impl Pace {
         (self.here(expected) / 50).clamp(Duration::from_millis(200), Duration::from_secs(5))
     }
 
-    /// When to give up: six times what is expected, at least ten minutes (two where time is scaled).
-    pub fn deadline(self, expected: Duration) -> Duration {
+    /// When to give up: the kind's own limit, at least ten minutes (two where time is scaled).
+    pub fn deadline(self, limit: Duration) -> Duration {
         let least = if self.time_scale == 1.0 { 600 } else { 120 };
-        (self.here(expected) * 6).max(Duration::from_secs(least))
+        self.here(limit).max(Duration::from_secs(least))
     }
 }
 

@@ -106,6 +106,10 @@ impl Kind for AutoScalingGroup {
         })
     }
 
+    fn limit(&self, _phase: Phase) -> Duration {
+        Duration::from_secs(3600)
+    }
+
     async fn list(&self, cx: &Cx) -> Result<Vec<Live<Spec>>> {
         let Some(group) = find(cx, &name(&cx.stack)).await? else { return Ok(Vec::new()) };
         let tags: Vec<(&str, &str)> =
@@ -362,5 +366,5 @@ async fn move_to_group(cx: &Cx, change: &Change<'_, Spec>) -> Result<()> {
 
 /// Auto Scaling says `ValidationError` for a group that does not exist.
 pub(super) fn is_absent(error: &CallError) -> bool {
-    error.is(&["ValidationError"]) && error.message.as_deref().is_some_and(|m| m.contains("not found"))
+    error.is(&["ValidationError"]) && error.message.as_deref().is_some_and(|m| m.contains("not found") || m.contains("does not exist"))
 }

@@ -12,6 +12,7 @@ use super::{
     Attrs, Change, Created, Cx, Error, Field, Kind, Live, Phase, Place, Progress, Ref, ReplaceOrder, Result, State,
     Want, attrs, hosted_zone, record,
 };
+use super::tokened::{Presence, tokened};
 use crate::aws::US_EAST_1;
 use crate::aws::error::GoneOk;
 use crate::aws::tags::pairs;
@@ -81,6 +82,10 @@ impl Kind for Certificate {
         Duration::from_secs(if phase == Phase::Delete { delete } else { 8 })
     }
 
+    fn limit(&self, _phase: Phase) -> Duration {
+        Duration::from_secs(3600)
+    }
+
     async fn list(&self, cx: &Cx) -> Result<Vec<Live<Spec>>> {
         let found = owned(cx, |_| true).await?;
         let live = found.into_iter().map(|(address, arn)| async move {
@@ -93,22 +98,30 @@ impl Kind for Certificate {
 
     async fn create(&self, cx: &Cx, want: &Want<Spec>) -> Result<Created> {
         record::must_be_delegated(cx, &want.spec.domain, want.spec.name_servers.get()).await?;
-        let answer = region_client(cx, &want.spec.region)
-            .request_certificate()
-            .domain_name(&want.spec.domain)
-            .validation_method(ValidationMethod::Dns)
-            .idempotency_token(cx.token(&want.address, &want.spec))
-            .set_tags(Some(cx.tags(&want.address).acm()))
-            .send()
-            .await?;
-        let arn = answer.certificate_arn;
-        let arn = arn.ok_or(Error::Incomplete { call: "acm RequestCertificate", what: "CertificateArn" })?;
+        let create = |token: String| async move {
+            let answer = region_client(cx, &want.spec.region)
+                .request_certificate()
+                .domain_name(&want.spec.domain)
+                .validation_method(ValidationMethod::Dns)
+                .idempotency_token(token)
+                .set_tags(Some(cx.tags(&want.address).acm()))
+                .send()
+                .await?;
+            answer.certificate_arn.ok_or(Error::Incomplete { call: "acm RequestCertificate", what: "CertificateArn" })
+        };
+        let look = |arn: String| async move {
+            Ok(match describe(cx, &arn).await?.as_ref().map(state) {
+                None => Presence::Unseen,
+                Some(State::Failed(_)) => Presence::Dead,
+                Some(_) => Presence::Alive,
+            })
+        };
+        let arn = tokened(cx, want, create, look).await?;
         Ok(Created { attrs: attrs([("arn", &arn)]), id: arn })
     }
 
     async fn ready(&self, cx: &Cx, _address: &str, id: &str) -> Result<Progress> {
-        let detail = describe(cx, id).await?;
-        let detail = detail.ok_or(Error::Incomplete { call: "acm DescribeCertificate", what: "Certificate" })?;
+        let Some(detail) = describe(cx, id).await? else { return Ok(Progress::Pending("not visible yet".into())) };
         match state(&detail) {
             State::Failed(reason) => Err(Error::Failed { resource: id.to_owned(), reason }),
             State::Ready => Ok(Progress::Ready(outputs(id, &detail))),

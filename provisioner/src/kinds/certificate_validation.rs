@@ -49,6 +49,10 @@ impl Kind for CertificateValidation {
         Duration::from_secs(if phase == Phase::Delete { 0 } else { 120 })
     }
 
+    fn limit(&self, _phase: Phase) -> Duration {
+        Duration::from_secs(3600)
+    }
+
     async fn list(&self, cx: &Cx) -> Result<Vec<Live<Spec>>> {
         let issued = certificate::owned(cx, |status| *status == CertificateStatus::Issued).await?;
         let live = |(address, arn): (String, String)| Live {

@@ -179,6 +179,10 @@ impl Kind for DbInstance {
         })
     }
 
+    fn limit(&self, _phase: Phase) -> Duration {
+        Duration::from_secs(3600)
+    }
+
     async fn list(&self, cx: &Cx) -> Result<Vec<Live<Spec>>> {
         let instances = all(cx, |address| address == ADDRESS).await?;
         let live = |(address, db): (String, aws_sdk_rds::types::DbInstance)| Live {

@@ -85,6 +85,10 @@ impl Kind for DbReplica {
         })
     }
 
+    fn limit(&self, _phase: Phase) -> Duration {
+        Duration::from_secs(3600)
+    }
+
     async fn list(&self, cx: &Cx) -> Result<Vec<Live<Spec>>> {
         let replicas = db_instance::all(cx, |address| address.starts_with(PREFIX)).await?;
         let live = |(address, db): (String, aws_sdk_rds::types::DbInstance)| Live {

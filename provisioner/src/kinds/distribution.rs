@@ -11,6 +11,7 @@ use super::{
     Attrs, Change, Created, Cx, Error, Field, Impact, Kind, Live, Phase, Place, Progress, Ref, Result, State, Want,
     attrs, bucket, certificate_validation, origin_access_control,
 };
+use super::tokened::{Presence, tokened};
 use crate::aws::error::{CallError, GoneOk};
 use crate::aws::stack::Stack;
 use crate::aws::tags::pairs;
@@ -92,6 +93,11 @@ impl Kind for Distribution {
         })
     }
 
+    fn limit(&self, _phase: Phase) -> Duration {
+        // AWS was seen to need ninety minutes.
+        Duration::from_secs(5400)
+    }
+
     async fn list(&self, cx: &Cx) -> Result<Vec<Live<Spec>>> {
         let wanted = comment(&cx.stack);
         let mut pages = cx.aws.cloudfront.list_distributions().into_paginator().send();
@@ -109,22 +115,30 @@ impl Kind for Distribution {
     }
 
     async fn create(&self, cx: &Cx, want: &Want<Spec>) -> Result<Created> {
-        let reference = cx.token(&want.address, &want.spec);
-        let config = config::build(&want.spec, &reference, &comment(&cx.stack))?;
-        let tags = SdkTags::builder().set_items(Some(cx.tags(&want.address).cloudfront())).build();
-        let with_tags = DistributionConfigWithTags::builder().distribution_config(config).tags(tags).build();
-        let call = cx.aws.cloudfront.create_distribution_with_tags().distribution_config_with_tags(with_tags);
-        let made = match call.send().await.map_err(CallError::from) {
-            Ok(answer) => answer.distribution.map(|made| (made.id, outputs(&made.arn, &made.domain_name))),
-            // Made by an attempt whose answer was lost.
-            Err(error) if error.is(&["DistributionAlreadyExists"]) => {
-                let found = self.list(cx).await?.into_iter().find(|live| live.address == want.address);
-                Some(found.map(|live| (live.id, live.attrs)).ok_or(error)?)
+        let create = |reference: String| async move {
+            let config = config::build(&want.spec, &reference, &comment(&cx.stack))?;
+            let tags = SdkTags::builder().set_items(Some(cx.tags(&want.address).cloudfront())).build();
+            let with_tags = DistributionConfigWithTags::builder().distribution_config(config).tags(tags).build();
+            let call = cx.aws.cloudfront.create_distribution_with_tags().distribution_config_with_tags(with_tags);
+            match call.send().await.map_err(CallError::from) {
+                Ok(answer) => answer
+                    .distribution
+                    .map(|made| made.id)
+                    .ok_or(Error::Incomplete { call: "cloudfront CreateDistribution", what: "Distribution" }),
+                // Made by an attempt whose answer was lost, or long gone.
+                Err(error) if error.is(&["DistributionAlreadyExists"]) => {
+                    let found = self.list(cx).await?.into_iter().find(|live| live.address == want.address);
+                    Ok(found.map_or(reference, |live| live.id))
+                }
+                Err(error) => Err(error.into()),
             }
-            Err(error) => return Err(error.into()),
         };
-        let (id, attrs) = made.ok_or(Error::Incomplete { call: "cloudfront CreateDistribution", what: "Distribution" })?;
-        Ok(Created { id, attrs })
+        let look = |id: String| async move {
+            let found = cx.aws.cloudfront.get_distribution().id(&id).send().await.gone_ok()?;
+            Ok(if found.is_some() { Presence::Alive } else { Presence::Dead })
+        };
+        let id = tokened(cx, want, create, look).await?;
+        Ok(Created { id, attrs: Attrs::new() })
     }
 
     async fn ready(&self, cx: &Cx, _address: &str, id: &str) -> Result<Progress> {

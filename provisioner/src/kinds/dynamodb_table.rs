@@ -116,8 +116,7 @@ impl Kind for DynamodbTable {
     }
 
     async fn ready(&self, cx: &Cx, _address: &str, id: &str) -> Result<Progress> {
-        let table =
-            describe(cx, id).await?.ok_or(Error::Incomplete { call: "dynamodb DescribeTable", what: "the table" })?;
+        let Some(table) = describe(cx, id).await? else { return Ok(Progress::Pending("not visible yet".into())) };
         Ok(match state(&table) {
             State::Ready => Progress::Ready(outputs(&table)),
             _ => Progress::Pending(status_text(&table)),

@@ -70,6 +70,8 @@ pub trait AnyKind: Send + Sync {
     fn desired(&self, blueprint: &Blueprint, place: &Place) -> Vec<Node>;
     /// See [`Kind::expected`].
     fn expected(&self, phase: Phase, props: &Value) -> Duration;
+    /// See [`Kind::limit`].
+    fn limit(&self, phase: Phase) -> Duration;
     /// See [`Kind::list`].
     fn list<'a>(&'a self, cx: &'a Cx) -> BoxFuture<'a, Result<Vec<Observed>>>;
     /// See [`Kind::create`]; `props` hold values only.
@@ -147,6 +149,9 @@ impl<K: Kind> AnyKind for K {
     fn expected(&self, phase: Phase, props: &Value) -> Duration {
         // A spec with open references still deserialises: `Ref` takes both forms.
         spec_of::<K>("", props).map_or(Duration::from_secs(2), |spec| Kind::expected(self, phase, &spec))
+    }
+    fn limit(&self, phase: Phase) -> Duration {
+        Kind::limit(self, phase)
     }
     fn list<'a>(&'a self, cx: &'a Cx) -> BoxFuture<'a, Result<Vec<Observed>>> {
         Box::pin(async move {

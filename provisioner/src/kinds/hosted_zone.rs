@@ -4,6 +4,7 @@ use aws_sdk_route53::types::{HostedZoneConfig, ResourceRecordSet, TagResourceTyp
 use serde::{Deserialize, Serialize};
 
 use super::{Attrs, Change, Created, Cx, Error, Field, Impact, Kind, Live, Place, Result, State, Want, attrs, record};
+use super::tokened::{Presence, tokened};
 use crate::aws::error::{CallError, GoneOk};
 use crate::aws::stack::Stack;
 use crate::aws::tags::pairs;
@@ -75,24 +76,29 @@ impl Kind for HostedZone {
     }
 
     async fn create(&self, cx: &Cx, want: &Want<Spec>) -> Result<Created> {
-        let reference = format!("{}{}", reference_start(&cx.stack), cx.token(&want.address, &want.spec));
-        let config = HostedZoneConfig::builder().comment(format!("Zone of stack {}", cx.stack.name)).build();
-        let call = cx.aws.route53.create_hosted_zone().name(&want.spec.name).hosted_zone_config(config);
-        let made = match call.caller_reference(reference).send().await.map_err(CallError::from) {
-            Ok(answer) => {
-                let servers = answer.delegation_set.map(|set| set.name_servers).unwrap_or_default();
-                let id = bare(answer.hosted_zone.as_ref().map(|zone| zone.id()).unwrap_or_default());
-                Created { id, attrs: outputs(&want.spec.name, servers) }
+        let create = |token: String| async move {
+            let config = HostedZoneConfig::builder().comment(format!("Zone of stack {}", cx.stack.name)).build();
+            let call = cx.aws.route53.create_hosted_zone().name(&want.spec.name).hosted_zone_config(config);
+            let call = call.caller_reference(format!("{}{token}", reference_start(&cx.stack)));
+            match call.send().await.map_err(CallError::from) {
+                Ok(answer) => Ok(bare(answer.hosted_zone.as_ref().map(|zone| zone.id()).unwrap_or_default())),
+                // Made by an attempt whose answer was lost, or long gone.
+                Err(error) if error.is(&["HostedZoneAlreadyExists"]) => {
+                    let found = self.list(cx).await?.into_iter().find(|live| live.spec.name == want.spec.name);
+                    Ok(found.map_or(token, |live| live.id))
+                }
+                Err(error) => Err(error.into()),
             }
-            // Made by an attempt whose answer was lost.
-            Err(error) if error.is(&["HostedZoneAlreadyExists"]) => {
-                let found = self.list(cx).await?.into_iter().find(|live| live.spec.name == want.spec.name);
-                found.map(|live| Created { id: live.id, attrs: live.attrs }).ok_or(error)?
-            }
-            Err(error) => return Err(error.into()),
         };
-        tag(cx, &made.id).await?;
-        Ok(made)
+        let look = |id: String| async move {
+            let found = cx.aws.route53.get_hosted_zone().id(&id).send().await.gone_ok()?;
+            Ok(if found.is_some() { Presence::Alive } else { Presence::Dead })
+        };
+        let id = tokened(cx, want, create, look).await?;
+        tag(cx, &id).await?;
+        let answer = cx.aws.route53.get_hosted_zone().id(&id).send().await?;
+        let servers = answer.delegation_set.map(|set| set.name_servers).unwrap_or_default();
+        Ok(Created { id, attrs: outputs(&want.spec.name, servers) })
     }
 
     async fn update(&self, cx: &Cx, op: Op, change: &Change<'_, Spec>) -> Result<()> {

@@ -55,7 +55,7 @@ impl Kind for InternetGateway {
             let attached = gateway.attachments().iter().find_map(|a| a.vpc_id());
             let spec = match attached {
                 Some(vpc) => Spec { vpc: vpc.into(), attached: true },
-                // It was made for the stack's VPC, where there is one.
+                // It was made for the stack's VPC, where there is exactly one.
                 None => Spec { vpc: stack_vpc(cx).await?.into(), attached: false },
             };
             let id = gateway.internet_gateway_id().unwrap_or_default().to_owned();
@@ -107,5 +107,8 @@ async fn attach(cx: &Cx, id: &str, vpc: &str) -> Result<()> {
 async fn stack_vpc(cx: &Cx) -> Result<String> {
     let node = Filter::builder().name(format!("tag:{TAG_NODE}")).values(vpc::ADDRESS).build();
     let answer = cx.aws.ec2.describe_vpcs().set_filters(Some(cx.ec2_filters())).filters(node).send().await?;
-    Ok(answer.vpcs().first().and_then(|vpc| vpc.vpc_id()).unwrap_or_default().to_owned())
+    Ok(match answer.vpcs() {
+        [vpc] => vpc.vpc_id().unwrap_or_default().to_owned(),
+        _ => String::new(),
+    })
 }

@@ -203,6 +203,12 @@ pub trait Kind: Send + Sync + 'static {
         Duration::from_secs(2)
     }
 
+    /// How long a phase may take before it is given up: longer than AWS was ever seen to need.
+    fn limit(&self, phase: Phase) -> Duration {
+        let _ = phase;
+        Duration::from_secs(600)
+    }
+
     /// Everything of this kind that carries the stack's tags, in as few calls as the service allows.
     fn list(&self, cx: &Cx) -> impl Future<Output = Result<Vec<Live<Self::Spec>>>> + Send;
 

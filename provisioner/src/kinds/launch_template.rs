@@ -8,9 +8,10 @@ use base64::prelude::BASE64_STANDARD;
 use serde::{Deserialize, Serialize};
 
 use super::{Change, Created, Cx, Error, Field, Impact, Kind, Live, Phase, Place, Progress, Ref, Result, State};
+use super::tokened::{Presence, tokened};
 use super::{Want, attrs, bucket, instance_profile};
 use crate::aws::error::GoneOk;
-use crate::aws::stack::NameRule;
+use crate::aws::stack::{NameRule, short_hash};
 use crate::aws::tags::pairs;
 use crate::blueprint::{Blueprint, Servers};
 use crate::release::user_data::Boot;
@@ -73,7 +74,6 @@ impl Kind for LaunchTemplate {
         "bucket",
         "cache_parameter_group",
         "db_instance",
-        "distribution",
         "dynamodb_table",
         "instance_profile",
         "log_group",
@@ -124,22 +124,26 @@ impl Kind for LaunchTemplate {
     }
 
     async fn create(&self, cx: &Cx, want: &Want<Spec>) -> Result<Created> {
-        let answer = cx
-            .aws
-            .ec2
-            .create_launch_template()
-            .launch_template_name(&want.spec.name)
-            .client_token(cx.token(&want.address, &want.spec))
-            .launch_template_data(data(cx, &want.spec).await?)
-            .tag_specifications(cx.tags(&want.address).ec2_spec("launch-template"))
-            .send()
-            .await?;
-        let template = answer.launch_template;
-        let version = template.as_ref().and_then(|t| t.latest_version_number).unwrap_or(1).to_string();
-        let id = template
-            .and_then(|t| t.launch_template_id)
-            .ok_or(Error::Incomplete { call: "ec2 CreateLaunchTemplate", what: "LaunchTemplateId" })?;
-        Ok(Created { attrs: attrs([("version", &version)]), id })
+        let data = data(cx, &want.spec).await?;
+        let create = |token: String| {
+            let data = data.clone();
+            async move {
+                let call = cx.aws.ec2.create_launch_template().launch_template_name(&want.spec.name);
+                let call = call.tag_specifications(cx.tags(&want.address).ec2_spec("launch-template"));
+                // The image is no part of the spec, and another one under the same token is an error.
+                let token = short_hash(&format!("{token}|{}", data.image_id().unwrap_or_default()), 32);
+                let answer = call.client_token(token).launch_template_data(data).send().await?;
+                let id = answer.launch_template.and_then(|template| template.launch_template_id);
+                id.ok_or(Error::Incomplete { call: "ec2 CreateLaunchTemplate", what: "LaunchTemplateId" })
+            }
+        };
+        let look = |id: String| async move {
+            let found = cx.aws.ec2.describe_launch_templates().launch_template_ids(id).send().await.gone_ok()?;
+            let found = found.is_some_and(|found| !found.launch_templates().is_empty());
+            Ok(if found { Presence::Alive } else { Presence::Unseen })
+        };
+        let id = tokened(cx, want, create, look).await?;
+        Ok(Created { attrs: attrs([("version", "1")]), id })
     }
 
     async fn ready(&self, cx: &Cx, _address: &str, id: &str) -> Result<Progress> {
@@ -152,12 +156,14 @@ impl Kind for LaunchTemplate {
             Op::NewVersion => {
                 // The version that is left is part of the token: going back to an old state is a new version too.
                 let from = change.live.attrs.get("version").cloned().unwrap_or_default();
+                let data = data(cx, change.want).await?;
+                let image = data.image_id().unwrap_or_default().to_owned();
                 cx.aws
                     .ec2
                     .create_launch_template_version()
                     .launch_template_id(&change.live.id)
-                    .client_token(cx.token(&change.live.address, &(from, change.want)))
-                    .launch_template_data(data(cx, change.want).await?)
+                    .client_token(cx.token(&change.live.address, &(from, change.want, image)))
+                    .launch_template_data(data)
                     .send()
                     .await?;
                 Ok(())

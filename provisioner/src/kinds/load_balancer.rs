@@ -76,6 +76,10 @@ impl Kind for LoadBalancer {
         })
     }
 
+    fn limit(&self, _phase: Phase) -> Duration {
+        Duration::from_secs(2100)
+    }
+
     async fn list(&self, cx: &Cx) -> Result<Vec<Live<Spec>>> {
         let Some(balancer) = find(cx).await? else { return Ok(Vec::new()) };
         let arn = balancer.load_balancer_arn().unwrap_or_default().to_owned();

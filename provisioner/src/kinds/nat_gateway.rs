@@ -52,6 +52,10 @@ impl Kind for NatGateway {
         Duration::from_secs(if phase == Phase::Delete { 60 } else { 105 })
     }
 
+    fn limit(&self, _phase: Phase) -> Duration {
+        Duration::from_secs(1200)
+    }
+
     async fn list(&self, cx: &Cx) -> Result<Vec<Live<Spec>>> {
         let alive = ["pending", "available", "deleting", "failed"].map(String::from);
         let call = cx

@@ -134,6 +134,10 @@ impl Kind for ReplicationGroup {
         })
     }
 
+    fn limit(&self, _phase: Phase) -> Duration {
+        Duration::from_secs(2400)
+    }
+
     async fn list(&self, cx: &Cx) -> Result<Vec<Live<Spec>>> {
         read::list(cx).await
     }
@@ -184,8 +188,7 @@ impl Kind for ReplicationGroup {
     }
 
     async fn ready(&self, cx: &Cx, _address: &str, id: &str) -> Result<Progress> {
-        let group = read::describe(cx, id).await?;
-        let group = group.ok_or(Error::Incomplete { call: "elasticache DescribeReplicationGroups", what: "the group" })?;
+        let Some(group) = read::describe(cx, id).await? else { return Ok(Progress::Pending("not visible yet".into())) };
         match read::state(&group) {
             State::Ready => Ok(Progress::Ready(read::outputs(&group))),
             State::Failed(reason) => Err(Error::Failed { resource: id.to_owned(), reason }),

@@ -6,6 +6,7 @@ use secrecy::{ExposeSecret, SecretString};
 use serde::{Deserialize, Serialize};
 
 use super::{Change, Created, Cx, Error, Field, Kind, Live, Place, Result, State, Want, attrs};
+use super::tokened::{Presence, tokened};
 use crate::aws::error::{CallError, GoneOk};
 use crate::aws::stack::{NameRule, Stack, TAG_STACK};
 use crate::aws::tags::pairs;
@@ -89,24 +90,34 @@ impl Kind for Secret {
     async fn create(&self, cx: &Cx, want: &Want<Spec>) -> Result<Created> {
         let name = &want.spec.name;
         let value = value_of(cx, &want.address)?;
-        let answer = cx
-            .aws
-            .secretsmanager
-            .create_secret()
-            .name(name)
-            .description(format!("{} of stack {}", want.address, cx.stack.name))
-            .client_request_token(cx.token(&want.address, &want.spec))
-            .secret_string(value.expose_secret())
-            .set_tags(Some(cx.tags(&want.address).secretsmanager()))
-            .send()
-            .await;
-        let arn = match answer.map_err(CallError::from) {
-            Ok(answer) => answer.arn,
-            // Made by an attempt whose answer was lost: its value stays.
-            Err(error) if error.is(&["ResourceExistsException"]) => Some(existing(cx, want).await?),
-            Err(error) => return Err(error.into()),
+        let value = &value;
+        let create = |token: String| async move {
+            let answer = cx
+                .aws
+                .secretsmanager
+                .create_secret()
+                .name(name)
+                .description(format!("{} of stack {}", want.address, cx.stack.name))
+                .client_request_token(token)
+                .secret_string(value.expose_secret())
+                .set_tags(Some(cx.tags(&want.address).secretsmanager()))
+                .send()
+                .await;
+            match answer.map_err(CallError::from) {
+                Ok(answer) => {
+                    answer.arn.ok_or(Error::Incomplete { call: "secretsmanager CreateSecret", what: "ARN" })
+                }
+                // Made by an attempt whose answer was lost: its value stays.
+                Err(error) if error.is(&["ResourceExistsException"]) => existing(cx, want).await,
+                Err(error) => Err(error.into()),
+            }
         };
-        let arn = arn.ok_or(Error::Incomplete { call: "secretsmanager CreateSecret", what: "ARN" })?;
+        let look = |arn: String| async move {
+            let found = cx.aws.secretsmanager.describe_secret().secret_id(arn).send().await.gone_ok()?;
+            let alive = found.is_some_and(|secret| secret.deleted_date().is_none());
+            Ok(if alive { Presence::Alive } else { Presence::Dead })
+        };
+        let arn = tokened(cx, want, create, look).await?;
         Ok(Created { attrs: attrs([("arn", &arn), ("name", name)]), id: arn })
     }
 
