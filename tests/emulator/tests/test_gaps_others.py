@@ -227,3 +227,32 @@ def test_pages_of_other_services(aws):
     )
     named = [g["DBParameterGroupName"] for page in groups for g in page["DBParameterGroups"]]
     assert len([name for name in named if name.startswith("page-")]) == 5
+
+
+def test_a_role_is_removed_from_a_profile_once(aws):
+    aws.iam.create_role(RoleName="removed", AssumeRolePolicyDocument="{}")
+    aws.iam.create_instance_profile(InstanceProfileName="removed")
+    pair = {"InstanceProfileName": "removed", "RoleName": "removed"}
+    aws.iam.add_role_to_instance_profile(**pair)
+    aws.iam.remove_role_from_instance_profile(**pair)
+    with refused("NoSuchEntity"):
+        aws.iam.remove_role_from_instance_profile(**pair)
+
+
+def test_a_deleted_record_can_be_made_again(aws):
+    made = aws.route53.create_hosted_zone(Name="again.test", CallerReference="again")
+    zone = made["HostedZone"]["Id"]
+    values = [{"Value": "192.0.2.1"}]
+    later = {"Name": "z.again.test", "Type": "A", "TTL": 60, "ResourceRecords": values}
+    record = {**later, "Name": "a.again.test"}
+
+    def change(action, what):
+        batch = {"Changes": [{"Action": action, "ResourceRecordSet": what}]}
+        aws.route53.change_resource_record_sets(HostedZoneId=zone, ChangeBatch=batch)
+
+    change("CREATE", later)
+    change("CREATE", record)
+    change("DELETE", record)
+    change("CREATE", record)
+    with refused("InvalidChangeBatch"):
+        change("CREATE", record)

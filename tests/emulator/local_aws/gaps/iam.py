@@ -4,7 +4,7 @@ from typing import Any
 
 from moto.iam.models import IAMBackend, InstanceProfile, iam_backends
 
-from .lifecycle import Deadline
+from .lifecycle import Deadline, fault
 from .patching import wrap
 
 NEW_PROFILE_SECONDS = 8
@@ -24,6 +24,15 @@ def _create(original: Any, self: IAMBackend, name: str, *args: Any, **kwargs: An
     profile.reaches_ec2 = Deadline(seconds)
     seen.add(name)
     return profile
+
+
+@wrap(IAMBackend, "remove_role_from_instance_profile")
+def _remove_role(original: Any, self: IAMBackend, profile_name: str, role_name: str) -> None:
+    roles = self.get_instance_profile(profile_name).roles
+    if not any(role.name == role_name for role in roles):
+        message = f"Instance profile {profile_name} does not have role {role_name}"
+        raise fault("NoSuchEntity", message)
+    original(self, profile_name, role_name)
 
 
 def profile_problem(account_id: str, partition: str, spec: dict[str, Any]) -> str | None:

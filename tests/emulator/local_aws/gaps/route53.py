@@ -5,6 +5,7 @@ from typing import Any
 
 from moto.core.responses import ActionResult
 from moto.core.utils import utcnow
+from moto.route53.models import Route53Backend
 from moto.route53.responses import Route53
 
 from .lifecycle import Phases, fault
@@ -57,6 +58,17 @@ def _delete(original: Any, self: Route53) -> ActionResult:
 @wrap(Route53, "change_resource_record_sets")
 def _change(original: Any, self: Route53) -> ActionResult:
     return _with_change(original, self)
+
+
+@wrap(Route53Backend, "change_resource_record_sets")
+def _create_again(
+    original: Any, self: Route53Backend, zone: str, changes: list[dict[str, Any]]
+) -> Any:
+    """moto refuses to make a record anew that was deleted; what exists was refused before this."""
+    for change in changes:
+        if change["Action"] == "CREATE":
+            change["Action"] = "UPSERT"
+    return original(self, zone, changes)
 
 
 @add(Route53)
