@@ -132,3 +132,37 @@ fn a_killed_holder_frees_its_lease() {
     aws.done(&["down", "--stack", "game-dev", "--yes"]);
     assert!(aws.listing("eu-central-1", "game-dev").is_empty());
 }
+
+#[test]
+fn down_of_what_is_not_there_says_where_it_looked() {
+    let aws = aws();
+    let blueprint = aws.blueprint("small.toml", SMALL);
+    aws.done(&["up", &blueprint, "--yes"]);
+    let elsewhere = aws.run(&["down", &blueprint, "--yes", "--region", "us-west-2"]);
+    assert_eq!(elsewhere.code, Some(1), "{}", elsewhere.err);
+    assert!(elsewhere.err.contains("eu-central-1") && elsewhere.err.contains("us-west-2"), "{}", elsewhere.err);
+    let mistyped = aws.done(&["down", "--stack", "game-div", "--region", "eu-central-1", "--yes"]);
+    assert!(
+        mistyped.err.contains("there is no stack game-div in eu-central-1 of account 123456789012"),
+        "{}",
+        mistyped.err
+    );
+    aws.done(&["plan", "--check", &blueprint]);
+}
+
+#[test]
+fn a_final_snapshot_is_marked_by_the_next_run_where_the_first_could_not() {
+    let aws = aws();
+    let text = format!("{SMALL}\n[database]\ndeletion_protection = false\n");
+    let blueprint = aws.blueprint("database.toml", &text);
+    aws.done(&["up", &blueprint, "--yes"]);
+    let denied = r#"{"service": "rds", "action": "AddTagsToResource", "kind": "error", "code": "AccessDenied",
+        "message": "not allowed", "status": 403}"#;
+    aws.control("POST", "/_local/faults", denied);
+    let first = aws.run(&["down", &blueprint, "--yes"]);
+    assert_ne!(first.code, Some(0), "{}\n{}", first.out, first.err);
+    aws.control("DELETE", "/_local/faults", "");
+    let second = aws.done(&["down", &blueprint, "--yes"]);
+    assert!(second.err.contains("kept: final snapshot game-dev-database-final-"), "{}", second.err);
+    assert!(second.out.contains("0 left"), "{}", second.out);
+}

@@ -126,22 +126,27 @@ impl Intercept for Around {
 /// one alone; the engine looks for the resource before it tries again.
 const UNTOKENED: &[&str] = &["CreateVpc", "CreateSubnet", "CreateInternetGateway", "AllocateAddress"];
 
-/// Forbids the SDK's own retries of "not implemented": 501, and the HTML page an emulator answers for what it lacks.
+/// What the SDK does not know: "not implemented" (501, and the HTML page an emulator answers for what it lacks) is never
+/// retried, "too many requests" (429) always.
 #[derive(Debug)]
-pub struct NotImplementedIsFinal;
+pub struct ByStatus;
 
-impl ClassifyRetry for NotImplementedIsFinal {
+impl ClassifyRetry for ByStatus {
     fn classify_retry(&self, context: &InterceptorContext) -> RetryAction {
         let Some(response) = context.response() else { return RetryAction::NoActionIndicated };
         let status = response.status().as_u16();
         if status == 501 || (is_html(response) && status >= 500) {
             return RetryAction::RetryForbidden;
         }
+        // SNS words it `Throttled`, a code that the SDK does not know.
+        if status == 429 {
+            return RetryAction::throttling_error();
+        }
         RetryAction::NoActionIndicated
     }
 
     fn name(&self) -> &'static str {
-        "not implemented is final"
+        "not implemented is final, too many requests are not"
     }
 
     fn priority(&self) -> RetryClassifierPriority {

@@ -14,7 +14,7 @@ use aws_config::timeout::TimeoutConfig;
 use aws_config::{BehaviorVersion, Region, SdkConfig};
 
 use error::CallError;
-use intercept::{Around, NotImplementedIsFinal, Watch};
+use intercept::{Around, ByStatus, Watch};
 
 /// CloudFront's certificates and metrics live here, wherever the stack is.
 pub const US_EAST_1: &str = "us-east-1";
@@ -52,13 +52,13 @@ macro_rules! clients {
                     $($field: $sdk::Client::from_conf(
                         $sdk::config::Builder::from(config)
                             .interceptor(Around(watch.clone()))
-                            .retry_classifier(NotImplementedIsFinal)
+                            .retry_classifier(ByStatus)
                             .build(),
                     ),)*
                     $($global: $gsdk::Client::from_conf(
                         $gsdk::config::Builder::from(&global)
                             .interceptor(Around(watch.clone()))
-                            .retry_classifier(NotImplementedIsFinal)
+                            .retry_classifier(ByStatus)
                             .build(),
                     ),)*
                 }

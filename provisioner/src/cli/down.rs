@@ -4,7 +4,9 @@ use super::{Exit, Outcome, Run, Which};
 use crate::engine::down::{DownError, Downed, down};
 use crate::engine::lease::LeaseError;
 use crate::engine::plan::Plan;
+use crate::engine::sweep::Leftover;
 use crate::kinds::Options;
+use crate::kinds::context::Kept;
 
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Example: provision down --stack game-dev --region eu-central-1")]
@@ -18,6 +20,7 @@ pub struct Args {
 
 pub async fn run(run: &Run, args: &Args) -> Outcome {
     let (session, stack) = run.stack(&args.which).await?;
+    let name = stack.name.clone();
     let options = Options { allow_data_loss: args.allow_data_loss };
     let confirm = async |plan: &Plan| {
         run.ui.plan(plan, false);
@@ -28,9 +31,11 @@ pub async fn run(run: &Run, args: &Args) -> Outcome {
         _ => run.fail(Exit::Failed, &error, Some("run `provision down` again: it goes on where this run ended")),
     })?;
     match downed {
-        Downed::Nothing => {
-            left(run, 0);
-            Ok(Exit::Done)
+        Downed::Nothing { left: leftovers, kept } => {
+            let (region, account) = (&session.aws.home, &session.account);
+            run.ui.note(&format!("there is no stack {name} in {region} of account {account}"));
+            show_rest(run, &leftovers, &kept);
+            Ok(if leftovers.is_empty() { Exit::Done } else { Exit::Left })
         }
         Downed::Declined => {
             run.ui.note("nothing was changed");
@@ -45,13 +50,7 @@ pub async fn run(run: &Run, args: &Args) -> Outcome {
         }
         Downed::Done { outcome, left: leftovers, kept } => {
             run.ui.outcome(&outcome);
-            for kept in &kept {
-                run.ui.note(&format!("kept: {}    remove it with: {}", kept.what, kept.remove));
-            }
-            for leftover in &leftovers {
-                run.ui.note(&format!("left: {} {} {}", leftover.kind, leftover.address, leftover.id));
-            }
-            left(run, leftovers.len());
+            show_rest(run, &leftovers, &kept);
             if outcome.interrupted {
                 run.ui.note("run `provision down` again: it goes on where this run ended");
                 return Ok(Exit::Interrupted);
@@ -61,9 +60,19 @@ pub async fn run(run: &Run, args: &Args) -> Outcome {
     }
 }
 
+fn show_rest(run: &Run, leftovers: &[Leftover], kept: &[Kept]) {
+    for kept in kept {
+        run.ui.note(&format!("kept: {}    remove it with: {}", kept.what, kept.remove));
+    }
+    for leftover in leftovers {
+        run.ui.note(&format!("left: {} {} {}", leftover.kind, leftover.address, leftover.id));
+    }
+    left(run, leftovers.len());
+}
+
 fn left(run: &Run, count: usize) {
     if run.ui.json {
-        run.ui.document(&serde_json::json!({"left": count}));
+        run.ui.document(&serde_json::json!({"event": "left", "left": count}));
     } else {
         run.ui.say(&format!("{count} left"));
     }

@@ -175,7 +175,9 @@ impl Run {
         connection.region = connection.region.or_else(|| region.map(str::to_owned));
         Session::begin(&connection, self.ui.listener(), self.stop.clone()).await.map_err(|error| {
             let help = match &error {
-                SessionError::Identity(call) => call.code.as_deref().and_then(|code| crate::aws::codes::advice(code, "")),
+                SessionError::Identity(call) => {
+                    call.code.as_deref().and_then(|code| crate::aws::codes::advice(code, ""))
+                }
                 SessionError::Connect(_) => None,
             };
             let help = help.unwrap_or(
@@ -198,6 +200,13 @@ impl Run {
             let error = crate::engine::place::PlaceError::WrongAccount {
                 pinned: pinned.clone(),
                 actual: session.account.clone(),
+            };
+            return Err(self.fail(Exit::Failed, &error, Some("nothing was changed")));
+        }
+        if blueprint.stack.region != session.aws.home {
+            let error = crate::engine::place::PlaceError::WrongRegion {
+                pinned: blueprint.stack.region.clone(),
+                actual: session.aws.home.clone(),
             };
             return Err(self.fail(Exit::Failed, &error, Some("nothing was changed")));
         }

@@ -24,6 +24,9 @@ pub async fn run(run: &Run, args: &Args) -> Outcome {
         .await
         .map_err(|error| up_failed(run, &error))?;
     run.ui.plan(&planned.plan, true);
+    if !planned.plan.findings.is_empty() {
+        return Ok(Exit::Failed);
+    }
     Ok(if args.check && !planned.plan.is_empty() { Exit::Changes } else { Exit::Done })
 }
 

@@ -48,6 +48,8 @@ pub struct Outcome {
     pub done: Vec<String>,
     /// What failed.
     pub failed: Vec<Failed>,
+    /// Begun, and no longer waited for because the run was stopped: AWS goes on with it.
+    pub stopped: Vec<String>,
     /// Not started, because something it depends on failed.
     pub skipped: Vec<String>,
     /// Not started, because the run was stopped.
@@ -97,6 +99,9 @@ pub async fn apply(run: &Run<'_>, plan: &Plan, desired: &Desired, inventory: &In
             let (ground, turns) = (&ground, &turns);
             flying.push(async move {
                 let _turn = turns[step.kind].acquire().await;
+                if *run.stop.borrow() {
+                    return (index, Err(StepError::Interrupted("not begun".into())));
+                }
                 let result = one(run, ground, step, wanted).await;
                 (index, result)
             });
@@ -182,6 +187,10 @@ impl<'a> Walk<'a> {
                 (run.listener)(Event::Finished { address: address.clone(), doing, seconds, left_seconds });
                 self.outcome.done.push(address);
             }
+            Err(StepError::Interrupted(state)) => {
+                (run.listener)(Event::Stopped { address: address.clone(), state });
+                self.outcome.stopped.push(address);
+            }
             Err(error) => {
                 let text = chain(&error);
                 (run.listener)(Event::Failed { address: address.clone(), doing, error: text.clone() });
@@ -222,7 +231,9 @@ impl<'a> Walk<'a> {
 
 fn advice(error: &StepError) -> Option<&'static str> {
     match error {
-        StepError::Kind(Error::Call(call)) => codes::advice(call.code.as_deref()?, call.message.as_deref().unwrap_or_default()),
+        StepError::Kind(Error::Call(call)) => {
+            codes::advice(call.code.as_deref()?, call.message.as_deref().unwrap_or_default())
+        }
         _ => None,
     }
 }

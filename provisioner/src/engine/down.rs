@@ -3,7 +3,7 @@
 use super::apply::{Outcome, apply};
 use super::desired::{Desired, GraphError};
 use super::journal::JournalError;
-use super::lease::{Free, LeaseError};
+use super::lease::{Free, Lease, LeaseError};
 use super::observed::{Inventory, ObserveError, observe};
 use super::plan::{Plan, plan_down};
 use super::session::Session;
@@ -39,6 +39,9 @@ pub enum DownError {
         /// Why.
         source: Error,
     },
+    /// A final snapshot could not be marked.
+    #[error("cannot mark the final database snapshot as kept")]
+    Kept(#[source] Error),
     /// The last look failed.
     #[error(transparent)]
     Sweep(#[from] SweepError),
@@ -52,8 +55,13 @@ pub enum DownError {
 
 /// What came of a `down`.
 pub enum Downed {
-    /// There was nothing of that name.
-    Nothing,
+    /// No stack of that name is here; what the sweep found all the same, and what was kept on purpose.
+    Nothing {
+        /// What is still there.
+        left: Vec<Leftover>,
+        /// What was kept on purpose.
+        kept: Vec<Kept>,
+    },
     /// The user said no.
     Declined,
     /// Guarded resources: address and reason.
@@ -69,7 +77,7 @@ pub enum Downed {
     },
 }
 
-/// Takes the stack down. `confirm` sees the plan and decides.
+/// Takes the stack down. `confirm` sees the plan and decides; nobody is kept waiting for the lease meanwhile.
 pub async fn down(
     session: &Session,
     stack: Stack,
@@ -77,49 +85,74 @@ pub async fn down(
     confirm: impl AsyncFnOnce(&Plan) -> bool,
 ) -> Result<Downed, DownError> {
     let cx = session.context(stack.clone(), std::collections::BTreeMap::new(), options);
-    let mut lease = session.lease(&stack, Free::default()).await?;
-    let result = async {
-        session.phase("observing");
-        let inventory = observe(&cx).await?;
-        if inventory.live.is_empty() && lease.is_none() {
-            let left = sweep(&cx, &[]).await?;
-            let nothing = Downed::Done { outcome: Outcome::default(), left: left.clone(), kept: Vec::new() };
-            return Ok(if left.is_empty() { Downed::Nothing } else { nothing });
-        }
-        if !options.allow_data_loss {
-            let guarded = guards(&cx, &inventory).await?;
-            if !guarded.is_empty() {
-                return Ok(Downed::Guarded(guarded));
-            }
-        }
-        let mut all = plan_down(&stack.name, &inventory);
-        if !confirm(&all).await {
-            return Ok(Downed::Declined);
-        }
-        if lease.is_none() {
-            let only_bucket = Desired::from_nodes([bucket::stack_bucket_node(&stack)])?;
-            make_bucket(session, &cx, &only_bucket).await.map_err(|e| DownError::Bucket(Box::new(e)))?;
-            lease = session.lease(&stack, Free::default()).await?;
-        }
-        all.changes.retain(|change| change.address != bucket::STACK);
-        let recording = session.journal(&stack)?;
-        session.phase("deleting");
-        let outcome = apply(&session.run(&cx, Some(&recording)), &all, &Desired::default(), &inventory).await;
-        session.phase("sweeping");
-        let left = settled_sweep(&cx, session).await?;
-        let complete = left.is_empty() && !outcome.interrupted;
-        recording.close(!complete).await;
-        if complete {
-            last_bucket(session, &cx, &mut lease).await?;
-        }
-        let kept = cx.kept.lock().unwrap_or_else(std::sync::PoisonError::into_inner).clone();
-        Ok(Downed::Done { outcome, left, kept })
+    let seen = session.free(&stack).await?;
+    session.phase("observing");
+    let inventory = observe(&cx).await?;
+    if inventory.live.is_empty() {
+        let (left, kept) = (sweep_at_last(&cx, session).await?, kept(&cx));
+        return Ok(Downed::Nothing { left, kept });
     }
-    .await;
+    if !options.allow_data_loss {
+        let guarded = guards(&cx, &inventory).await?;
+        if !guarded.is_empty() {
+            return Ok(Downed::Guarded(guarded));
+        }
+    }
+    if !confirm(&plan_down(&stack, &inventory)).await {
+        return Ok(Downed::Declined);
+    }
+    let mut lease = Some(lease_of(session, &cx, seen).await?);
+    let result = delete_all(session, &cx, inventory, &mut lease).await;
     if let Some(lease) = lease {
         lease.release().await;
     }
     result
+}
+
+/// The lease; where somebody deleted its bucket, that is made again first.
+async fn lease_of(session: &Session, cx: &Cx, seen: Free) -> Result<Lease, DownError> {
+    if let Some(lease) = session.lease(&cx.stack, seen).await? {
+        return Ok(lease);
+    }
+    let only_bucket = Desired::from_nodes([bucket::stack_bucket_node(&cx.stack)])?;
+    make_bucket(session, cx, &only_bucket).await.map_err(|e| DownError::Bucket(Box::new(e)))?;
+    Ok(session.first_lease(&cx.stack).await?)
+}
+
+async fn delete_all(
+    session: &Session,
+    cx: &Cx,
+    mut inventory: Inventory,
+    lease: &mut Option<Lease>,
+) -> Result<Downed, DownError> {
+    if lease.as_ref().is_some_and(|lease| !lease.undisturbed) {
+        inventory = observe(cx).await?;
+    }
+    let mut all = plan_down(&cx.stack, &inventory);
+    all.changes.retain(|change| change.address != bucket::STACK);
+    let recording = session.journal(&cx.stack)?;
+    session.phase("deleting");
+    let outcome = apply(&session.run(cx, Some(&recording)), &all, &Desired::default(), &inventory).await;
+    let left = sweep_at_last(cx, session).await?;
+    let complete = left.is_empty() && !outcome.interrupted;
+    recording.close(!complete).await;
+    if complete {
+        last_bucket(session, cx, lease).await?;
+    }
+    Ok(Downed::Done { outcome, left, kept: kept(cx) })
+}
+
+fn kept(cx: &Cx) -> Vec<Kept> {
+    cx.kept.lock().unwrap_or_else(std::sync::PoisonError::into_inner).clone()
+}
+
+/// Marks the final snapshots that an earlier run did not come to mark, then looks what is left.
+async fn sweep_at_last(cx: &Cx, session: &Session) -> Result<Vec<Leftover>, DownError> {
+    session.phase("sweeping");
+    if !cx.options.allow_data_loss {
+        kinds::db_instance::keep_snapshots(cx).await.map_err(DownError::Kept)?;
+    }
+    settled_sweep(cx, session).await
 }
 
 async fn guards(cx: &Cx, inventory: &Inventory) -> Result<Vec<(String, String)>, DownError> {
@@ -155,7 +188,7 @@ async fn settled_sweep(cx: &Cx, session: &Session) -> Result<Vec<Leftover>, Down
 }
 
 /// All but the lease, then the lease's versions, then the bucket itself.
-async fn last_bucket(session: &Session, cx: &Cx, lease: &mut Option<super::lease::Lease>) -> Result<(), DownError> {
+async fn last_bucket(session: &Session, cx: &Cx, lease: &mut Option<Lease>) -> Result<(), DownError> {
     session.phase("deleting the stack bucket");
     let name = cx.stack.bucket_name(bucket::STACK);
     bucket::empty(cx, &name, &[super::lease::LEASE_KEY]).await.map_err(DownError::LastBucket)?;

@@ -58,6 +58,13 @@ pub enum Event {
         /// The error with its causes.
         error: String,
     },
+    /// A step is no longer waited for, because the run was stopped.
+    Stopped {
+        /// The node's address.
+        address: String,
+        /// What it waited for.
+        state: String,
+    },
     /// Something worth saying.
     Note {
         /// In words.

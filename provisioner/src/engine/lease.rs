@@ -89,7 +89,9 @@ pub struct Free {
 pub async fn look(s3: &aws_sdk_s3::Client, bucket: &str) -> Result<Free, LeaseError> {
     match NODE.scope(LEASE_NODE.to_owned(), read(s3, bucket)).await.map_err(LeaseError::Call)? {
         None => Ok(Free::default()),
-        Some((holder, etag)) if holder.is_over(Timestamp::now()) => Ok(Free { etag: Some(etag) }),
+        Some((holder, etag)) if holder.released || holder.process_is_gone() => Ok(Free { etag: Some(etag) }),
+        // Taking it proves first that nobody renews it.
+        Some((holder, _)) if holder.is_over(Timestamp::now()) => Ok(Free::default()),
         Some((holder, _)) => Err(LeaseError::Held(Box::new(holder))),
     }
 }
@@ -141,7 +143,10 @@ async fn take(
             None => condition = Condition::Absent,
             // Our own put was executed and its answer lost: put once more, on top of it.
             Some((found, etag)) if found.nonce == holder.nonce => condition = Condition::Etag(etag),
-            Some((found, etag)) if found.is_over(Timestamp::now()) => condition = Condition::Etag(etag),
+            Some((found, etag)) if found.is_over(Timestamp::now()) => {
+                prove_silent(s3, bucket, &found, &etag, terms).await?;
+                condition = Condition::Etag(etag);
+            }
             Some((found, _)) => return Err(LeaseError::Held(Box::new(found))),
         }
         tokio::time::sleep(Duration::from_millis(50)).await;
@@ -149,6 +154,25 @@ async fn take(
     match read(s3, bucket).await.map_err(LeaseError::Call)? {
         Some((holder, _)) => Err(LeaseError::Held(Box::new(holder))),
         None => Err(LeaseError::NoBucket),
+    }
+}
+
+/// A lease that ran out by our clock alone may be a live one's whose clock is behind ours: it is watched for as long as
+/// its holder would need to renew it.
+async fn prove_silent(
+    s3: &aws_sdk_s3::Client,
+    bucket: &str,
+    found: &Holder,
+    etag: &str,
+    terms: Terms,
+) -> Result<(), LeaseError> {
+    if found.released || found.process_is_gone() {
+        return Ok(());
+    }
+    tokio::time::sleep(terms.heartbeat * 2).await;
+    match read(s3, bucket).await.map_err(LeaseError::Call)? {
+        Some((holder, now)) if now != etag => Err(LeaseError::Held(Box::new(holder))),
+        _ => Ok(()),
     }
 }
 
@@ -204,10 +228,13 @@ impl Holder {
 
     /// Released, run out, or its process is gone from this very machine.
     fn is_over(&self, now: Timestamp) -> bool {
+        self.released || self.until < now || self.process_is_gone()
+    }
+
+    fn process_is_gone(&self) -> bool {
         let same_machine = !self.boot.is_empty() && self.boot == boot_id();
         let pid = self.process.split(':').next().and_then(|pid| pid.parse().ok());
-        let gone = same_machine && pid.is_some_and(|pid| process(pid).as_deref() != Some(&self.process));
-        self.released || self.until < now || gone
+        same_machine && pid.is_some_and(|pid| process(pid).as_deref() != Some(&self.process))
     }
 }
 

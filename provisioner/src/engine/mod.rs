@@ -17,3 +17,4 @@ pub mod steps;
 pub mod sweep;
 pub mod up;
 pub mod waits;
+pub mod zones;

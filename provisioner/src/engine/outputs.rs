@@ -38,8 +38,8 @@ pub async fn outputs(stack: &str, inventory: &Inventory, endpoint_url: Option<&s
         (_, Some(port)) => Some(url("https", dns, port)),
         _ => None,
     });
-    let api_url = if resolves(named("record/api")).await { domain_url.clone() } else { own };
-    let assets_url = if resolves(named("record/assets")).await {
+    let api_url = if endpoint_url.is_none() && resolves(named("record/api")).await { domain_url.clone() } else { own };
+    let assets_url = if endpoint_url.is_none() && resolves(named("record/assets")).await {
         named("record/assets").map(|name| format!("https://{name}"))
     } else if let Some(endpoint) = endpoint_url {
         live("bucket/assets").map(|bucket| format!("{}/{}", endpoint.trim_end_matches('/'), bucket.id))

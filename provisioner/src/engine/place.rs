@@ -2,13 +2,13 @@
 
 use std::path::{Path, PathBuf};
 
-use aws_sdk_ec2::types::Filter;
 use sha2::{Digest, Sha256};
 
+use super::zones;
 use crate::aws::Aws;
 use crate::aws::error::CallError;
 use crate::aws::stack::Stack;
-use crate::blueprint::{Blueprint, ZoneSpec};
+use crate::blueprint::Blueprint;
 use crate::kinds::Place;
 use crate::kinds::context::Artifact;
 
@@ -35,9 +35,10 @@ pub enum PlaceError {
         /// From the options.
         actual: String,
     },
-    /// The region has too few zones.
+    /// Too few zones have what the blueprint asks for.
     #[error(
-        "region {region} offers {offered} zones ({names}) to this account; the blueprint wants {wanted}: lower [network] zones"
+        "{} zones of region {region} have what the blueprint asks for ({names}), and it wants {wanted}: change [network] \
+         zones, [servers] instance_type or [database] instance_class", .offered
     )]
     Zones {
         /// The region.
@@ -46,8 +47,16 @@ pub enum PlaceError {
         offered: usize,
         /// Their names.
         names: String,
-        /// How many are wanted.
+        /// How many, or which, are wanted.
         wanted: String,
+    },
+    /// No zone of the region offers a type.
+    #[error("region {region} does not offer {what}: choose another in the blueprint")]
+    NotOffered {
+        /// The region.
+        region: String,
+        /// The type.
+        what: String,
     },
     /// The hosted zone to use is not there.
     #[error("there is no public hosted zone {0} in this account; create it, or set create_zone = true in [domain]")]
@@ -86,7 +95,7 @@ pub enum PlaceError {
     },
 }
 
-/// Looks the facts up: account, zones, hosted zones, artifact.
+/// Looks the facts up: account, the zones on offer (of which [`zones::chosen`] takes some), hosted zones.
 pub async fn place(aws: &Aws, blueprint: &Blueprint, account: &str) -> Result<Place, PlaceError> {
     let pinned = &blueprint.stack.account;
     if let Some(pinned) = pinned.as_ref().filter(|pinned| *pinned != account) {
@@ -96,51 +105,18 @@ pub async fn place(aws: &Aws, blueprint: &Blueprint, account: &str) -> Result<Pl
         let pinned = blueprint.stack.region.clone();
         return Err(PlaceError::WrongRegion { pinned, actual: aws.home.clone() });
     }
-    let (zones, hosted) = futures::try_join!(zones(aws, blueprint), hosted_zones(aws, blueprint))?;
+    let (offered, hosted) = futures::try_join!(zones::offered(aws, blueprint), hosted_zones(aws, blueprint))?;
     Ok(Place {
         stack: Stack { name: blueprint.stack_name(), home: aws.home.clone(), account: account.to_owned() },
-        zones,
+        zones: offered,
         zone_id: hosted.0,
         parent_zone_id: hosted.1,
         artifact: None,
     })
 }
 
-fn lookup(what: &'static str, error: CallError) -> PlaceError {
+pub(super) fn lookup(what: &'static str, error: CallError) -> PlaceError {
     PlaceError::Lookup { what, source: Box::new(error) }
-}
-
-async fn zones(aws: &Aws, blueprint: &Blueprint) -> Result<Vec<String>, PlaceError> {
-    let Some(network) = &blueprint.network else { return Ok(Vec::new()) };
-    let only = |name: &str, value: &str| Filter::builder().name(name).values(value).build();
-    let answer = aws
-        .ec2
-        .describe_availability_zones()
-        .filters(only("zone-type", "availability-zone"))
-        .filters(only("state", "available"))
-        .send()
-        .await
-        .map_err(|e| lookup("the region's availability zones", e.into()))?;
-    let mut offered: Vec<String> =
-        answer.availability_zones().iter().filter_map(|zone| zone.zone_name().map(str::to_owned)).collect();
-    offered.sort();
-    let (chosen, wanted) = match &network.zones {
-        ZoneSpec::Count(count) => {
-            let count = usize::from(*count);
-            (offered.iter().take(count).cloned().collect::<Vec<_>>(), count.to_string())
-        }
-        ZoneSpec::Named(names) => {
-            (names.iter().filter(|name| offered.contains(name)).cloned().collect(), names.join(", "))
-        }
-    };
-    let complete = match &network.zones {
-        ZoneSpec::Count(count) => chosen.len() == usize::from(*count),
-        ZoneSpec::Named(names) => chosen.len() == names.len(),
-    };
-    if complete {
-        return Ok(chosen);
-    }
-    Err(PlaceError::Zones { region: aws.home.clone(), offered: offered.len(), names: offered.join(", "), wanted })
 }
 
 async fn hosted_zones(aws: &Aws, blueprint: &Blueprint) -> Result<(Option<String>, Option<String>), PlaceError> {

@@ -9,6 +9,7 @@ use serde_json::Value;
 use super::desired::{Desired, references, resolve};
 use super::observed::Inventory;
 use super::steps;
+use crate::aws::stack::Stack;
 use crate::kinds::{self, AnyKind, Effect, Impact, Observed, Phase, ReplaceOrder, State};
 
 /// What happens to a node.
@@ -66,6 +67,10 @@ pub struct PlannedChange {
 pub struct Plan {
     /// The stack's name.
     pub stack: String,
+    /// Its home region.
+    pub region: String,
+    /// The account.
+    pub account: String,
     /// Every change, in address order.
     pub changes: Vec<PlannedChange>,
     /// Pending resources that are only waited for.
@@ -98,7 +103,7 @@ impl Plan {
 }
 
 /// Plans the way from `inventory` to `desired`.
-pub fn plan(stack: &str, desired: &Desired, inventory: &Inventory) -> Plan {
+pub fn plan(stack: &Stack, desired: &Desired, inventory: &Inventory) -> Plan {
     let mut changes: BTreeMap<String, PlannedChange> = BTreeMap::new();
     let mut awaited = Vec::new();
     let mut findings = Vec::new();
@@ -138,7 +143,7 @@ pub fn plan(stack: &str, desired: &Desired, inventory: &Inventory) -> Plan {
 }
 
 /// Plans to delete all of `inventory`, extras included.
-pub fn plan_down(stack: &str, inventory: &Inventory) -> Plan {
+pub fn plan_down(stack: &Stack, inventory: &Inventory) -> Plan {
     let mut changes = BTreeMap::new();
     for live in inventory.live.values() {
         changes.insert(live.address.clone(), delete(live));
@@ -152,7 +157,7 @@ pub fn plan_down(stack: &str, inventory: &Inventory) -> Plan {
 }
 
 fn finish(
-    stack: &str,
+    stack: &Stack,
     desired: &Desired,
     inventory: &Inventory,
     changes: BTreeMap<String, PlannedChange>,
@@ -165,7 +170,9 @@ fn finish(
         *summary.entry(name).or_insert(0) += 1;
     }
     let mut plan = Plan {
-        stack: stack.to_owned(),
+        stack: stack.name.clone(),
+        region: stack.home.clone(),
+        account: stack.account.clone(),
         changes: changes.into_values().collect(),
         awaited,
         critical_path: Vec::new(),
@@ -260,7 +267,7 @@ fn compare(kind: &dyn AnyKind, live: &Observed, wanted: &Value) -> Option<Planne
         }
         match effect {
             Effect::Replace => replace = true,
-            Effect::Update(how) => impact = impact.max(how),
+            Effect::Update(how) => impact = impact.max(kind.impact(name, how, &live.props)),
             Effect::Ignore => {}
         }
         fields.push(FieldChange { name: name.to_owned(), before: Some(before.clone()), after: Some(shown(after)) });

@@ -85,6 +85,17 @@ impl Session {
         }
     }
 
+    /// Takes the lease in a bucket that was made a moment ago and may not be visible everywhere yet.
+    pub async fn first_lease(&self, stack: &Stack) -> Result<Lease, LeaseError> {
+        for _ in 0..30 {
+            if let Some(lease) = self.lease(stack, Free::default()).await? {
+                return Ok(lease);
+            }
+            tokio::time::sleep(Duration::from_secs(1)).await;
+        }
+        Err(LeaseError::NoBucket)
+    }
+
     /// Opens the journal of this run and begins to upload it every ten seconds.
     pub fn journal(&self, stack: &Stack) -> Result<Recording, JournalError> {
         let now = Arc::new(jiff::Timestamp::now);

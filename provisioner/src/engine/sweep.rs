@@ -29,13 +29,22 @@ pub enum SweepError {
     /// What AWS makes by itself could not be listed.
     #[error("cannot list what AWS made for the stack")]
     Made(#[source] CallError),
+    /// The database snapshots could not be listed.
+    #[error("cannot list the stack's database snapshots")]
+    Snapshots(#[source] kinds::Error),
 }
 
 /// Lists everything of the stack, except the kinds in `without`.
 pub async fn sweep(cx: &Cx, without: &[&str]) -> Result<Vec<Leftover>, SweepError> {
     let names = kinds::all().iter().map(|kind| kind.name()).filter(|name| !without.contains(name));
-    let (inventory, made) = futures::join!(observe_kinds(cx, names), made_by_aws(cx));
+    let (inventory, made, snapshots) =
+        futures::join!(observe_kinds(cx, names), made_by_aws(cx), kinds::db_instance::left_snapshots(cx));
     let mut left = made.map_err(SweepError::Made)?;
+    left.extend(snapshots.map_err(SweepError::Snapshots)?.into_iter().map(|id| Leftover {
+        kind: "db_snapshot".into(),
+        address: String::new(),
+        id,
+    }));
     left.extend(inventory?.all().map(|o| Leftover {
         kind: o.kind.to_owned(),
         address: o.address.clone(),

@@ -11,9 +11,9 @@ use super::place::{PlaceError, artifact, place};
 use super::plan::{Action, Plan, plan};
 use super::session::Session;
 use super::step::{Ground, StepError};
-use super::steps;
+use super::{steps, zones};
 use crate::blueprint::Blueprint;
-use crate::kinds::{Cx, Options, Place};
+use crate::kinds::{Cx, Options, Place, db_instance, replication_group, secret};
 
 /// Why `plan` or `up` ended early.
 #[derive(Debug, thiserror::Error)]
@@ -86,16 +86,18 @@ impl<'a> Asked<'a> {
 
     async fn plan(&self, mut cx: Cx, inventory: Inventory) -> Result<Planned, UpError> {
         let mut place = self.place.clone();
+        place.zones = zones::chosen(self.blueprint, &place.stack.home, &place.zones, &inventory)?;
         // The release belongs to `deploy`: a stack that has one keeps it.
         if !inventory.live.contains_key("release") {
             place.artifact = artifact(self.blueprint, self.directory)?;
             cx.artifact = place.artifact.clone();
         }
         let desired = Desired::of(self.blueprint, &place)?;
-        let mut plan = plan(&place.stack.name, &desired, &inventory);
+        let mut plan = plan(&place.stack, &desired, &inventory);
         if self.blueprint.servers.is_some() && self.blueprint.domain.is_none() {
             plan.warnings.push("without [domain] there is no certificate: the players' tokens travel in clear".into());
         }
+        plan.findings.extend(lost_secrets(&plan));
         if !cx.options.allow_data_loss {
             plan.findings.extend(guards(&cx, &inventory, &plan).await?);
         }
@@ -109,8 +111,7 @@ impl<'a> Asked<'a> {
             Some(lease) => (lease, false),
             None => {
                 make_bucket(self.session, &planned.cx, &planned.desired).await?;
-                let lease = self.session.lease(stack, Free::default()).await?.ok_or(LeaseError::NoBucket)?;
-                (lease, true)
+                (self.session.first_lease(stack).await?, true)
             }
         };
         let again = match (lease.undisturbed, is_new) {
@@ -145,6 +146,25 @@ pub async fn look(
 ) -> Result<Planned, UpError> {
     session.phase("observing");
     Asked::new(session, blueprint, directory, options).await?.look().await
+}
+
+/// Secrets that would be made anew although what they open stays as it is, and keeps the old password.
+fn lost_secrets(plan: &Plan) -> Vec<String> {
+    let opens = [(secret::DATABASE, db_instance::ADDRESS), (secret::CACHE, replication_group::ADDRESS)];
+    let change_of = |address: &str| plan.changes.iter().find(|change| change.address == address);
+    opens
+        .into_iter()
+        .filter(|(secret, opened)| {
+            change_of(secret).is_some_and(|change| matches!(change.action, Action::Create | Action::Replace))
+                && !change_of(opened).is_some_and(|change| matches!(change.action, Action::Create | Action::Replace))
+        })
+        .map(|(secret, opened)| {
+            format!(
+                "{secret} is gone, and {opened} still has the password that was in it: put the password back into a \
+                 secret of that name and tags, or set a new one on both by hand"
+            )
+        })
+        .collect()
 }
 
 /// What guards the resources that the plan deletes.
@@ -217,7 +237,7 @@ async fn apply_and_look(session: &Session, mut planned: Planned) -> Result<Upped
     }
     session.phase("observing again");
     planned.inventory = observe(&planned.cx).await?;
-    planned.plan = plan(&stack.name, &planned.desired, &planned.inventory);
+    planned.plan = plan(&stack, &planned.desired, &planned.inventory);
     let converged = planned.plan.is_empty();
     let planned = Box::new(planned);
     Ok(if converged { Upped::Converged(planned, outcome) } else { Upped::Incomplete(planned, outcome) })

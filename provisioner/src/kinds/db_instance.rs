@@ -4,6 +4,8 @@ mod modify;
 mod read;
 mod snapshot;
 
+pub use snapshot::{keep as keep_snapshots, left as left_snapshots};
+
 pub(super) use modify::{common_changes, refuse_storage, unprotect};
 pub(super) use read::{all, common, describe, is_deleting, outputs, progress, state};
 
@@ -183,6 +185,10 @@ impl Kind for DbInstance {
         Duration::from_secs(3600)
     }
 
+    fn impact(&self, _field: &str, planned: Impact, live: &Spec) -> Impact {
+        if planned == Impact::Failover && !live.common.multi_az { Impact::Outage } else { planned }
+    }
+
     async fn list(&self, cx: &Cx) -> Result<Vec<Live<Spec>>> {
         let instances = all(cx, |address| address == ADDRESS).await?;
         let live = |(address, db): (String, aws_sdk_rds::types::DbInstance)| Live {
@@ -247,7 +253,7 @@ impl Kind for DbInstance {
             return Ok(Progress::Pending(db.db_instance_status.unwrap_or_else(|| "deleting".into())));
         }
         if !cx.options.allow_data_loss {
-            snapshot::keep(cx, &live.id).await?;
+            snapshot::keep(cx).await?;
         }
         Ok(Progress::Ready(Attrs::new()))
     }

@@ -72,6 +72,8 @@ pub trait AnyKind: Send + Sync {
     fn expected(&self, phase: Phase, props: &Value) -> Duration;
     /// See [`Kind::limit`].
     fn limit(&self, phase: Phase) -> Duration;
+    /// See [`Kind::impact`].
+    fn impact(&self, field: &str, planned: Impact, live: &Value) -> Impact;
     /// See [`Kind::list`].
     fn list<'a>(&'a self, cx: &'a Cx) -> BoxFuture<'a, Result<Vec<Observed>>>;
     /// See [`Kind::create`]; `props` hold values only.
@@ -152,6 +154,9 @@ impl<K: Kind> AnyKind for K {
     }
     fn limit(&self, phase: Phase) -> Duration {
         Kind::limit(self, phase)
+    }
+    fn impact(&self, field: &str, planned: Impact, live: &Value) -> Impact {
+        spec_of::<K>("", live).map_or(planned, |live| Kind::impact(self, field, planned, &live))
     }
     fn list<'a>(&'a self, cx: &'a Cx) -> BoxFuture<'a, Result<Vec<Observed>>> {
         Box::pin(async move {

@@ -24,6 +24,8 @@ pub enum Impact {
     Rolling,
     /// A short interruption while a standby takes over.
     Failover,
+    /// It is restarted and nothing stands in for it: minutes without it.
+    Outage,
     /// Deleted and made again; it holds nothing that is not made again.
     Replacement,
     /// Deleted and made again; what it holds is lost.
@@ -207,6 +209,12 @@ pub trait Kind: Send + Sync + 'static {
     fn limit(&self, phase: Phase) -> Duration {
         let _ = phase;
         Duration::from_secs(600)
+    }
+
+    /// What a change of `field` does to this resource, where that depends on what it is.
+    fn impact(&self, field: &str, planned: Impact, live: &Self::Spec) -> Impact {
+        let _ = (field, live);
+        planned
     }
 
     /// Everything of this kind that carries the stack's tags, in as few calls as the service allows.

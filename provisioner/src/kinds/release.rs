@@ -1,7 +1,9 @@
 //! The server binary that the stack runs, in the stack bucket under its hash.
 
 use std::convert::Infallible;
+use std::time::Duration;
 
+use aws_config::timeout::TimeoutConfig;
 use aws_sdk_s3::primitives::ByteStream;
 use aws_sdk_s3::types::{Delete, ObjectIdentifier};
 use serde::{Deserialize, Serialize};
@@ -10,6 +12,8 @@ use super::{Change, Created, Cx, Error, Field, Kind, Live, Phase, Place, Ref, Re
 use crate::aws::error::GoneOk;
 use crate::blueprint::Blueprint;
 
+/// How long an upload may take.
+const UPLOAD_LIMIT: Duration = Duration::from_secs(3600);
 const PREFIX: &str = "releases/";
 
 /// An uploaded server binary, `releases/<sha256>/game-server`.
@@ -76,7 +80,10 @@ impl Kind for Release {
             source: std::io::Error::other(error),
         })?;
         let key = format!("{PREFIX}{}/game-server", artifact.sha256);
-        cx.aws.s3.put_object().bucket(want.spec.bucket.get()).key(key).body(body).send().await?;
+        let put = cx.aws.s3.put_object().bucket(want.spec.bucket.get()).key(key).body(body).customize();
+        // Tens of megabytes over whatever line there is: only a stream that stands still is given up.
+        let patient = TimeoutConfig::builder().operation_attempt_timeout(UPLOAD_LIMIT).build();
+        put.config_override(aws_sdk_s3::Config::builder().timeout_config(patient)).send().await?;
         Ok(Created { id: artifact.sha256.clone(), attrs: outputs(&artifact.sha256) })
     }
 

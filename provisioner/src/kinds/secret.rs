@@ -135,7 +135,9 @@ impl Kind for Secret {
 
 async fn existing(cx: &Cx, want: &Want<Spec>) -> Result<String> {
     let name = &want.spec.name;
-    let secret = cx.aws.secretsmanager.describe_secret().secret_id(name).send().await?;
+    let secret = cx.aws.secretsmanager.describe_secret().secret_id(name).send().await.gone_ok()?;
+    // Only the token is remembered: the name stands for what is gone.
+    let Some(secret) = secret else { return Ok(name.clone()) };
     if cx.stack.node_of(pairs(secret.tags())).as_deref() == Some(want.address.as_str()) {
         return Ok(secret.arn.unwrap_or_default());
     }

@@ -143,6 +143,9 @@ impl Ui {
                 text.push_str(&format!("  {} {advice}\n", "next:".cyan()));
             }
         }
+        if !outcome.stopped.is_empty() {
+            text.push_str(&format!("begun, not waited for any longer: {}\n", outcome.stopped.join(", ")));
+        }
         if !outcome.skipped.is_empty() {
             text.push_str(&format!("not tried, because it depends on what failed: {}\n", outcome.skipped.join(", ")));
         }

@@ -11,7 +11,8 @@ use crate::kinds::Impact;
 /// The whole plan: every change with its impact and time, then the critical path.
 pub fn render(plan: &Plan) -> String {
     let mut text = String::new();
-    let _ = writeln!(text, "{} {}", "stack".dimmed(), plan.stack.bold());
+    let place = format!("in {} of account {}", plan.region, plan.account);
+    let _ = writeln!(text, "{} {} {}", "stack".dimmed(), plan.stack.bold(), place.dimmed());
     for change in &plan.changes {
         line(&mut text, change);
     }
@@ -64,6 +65,7 @@ fn impact(change: &PlannedChange) -> Option<String> {
         Impact::InPlace => "in place".into(),
         Impact::Rolling => "rolling".into(),
         Impact::Failover => "in place, with a failover (about 60 s without writes)".into(),
+        Impact::Outage => "in place, restarted (about 5 to 10 min without it: nothing stands in)".into(),
         Impact::Replacement => "replacement".into(),
         Impact::ReplacementDataLost => format!("replacement: {data} would be LOST"),
         Impact::DataLost => format!("{data} goes with it"),

@@ -84,6 +84,10 @@ impl Progress {
                 Self::drop_line(&mut state, address);
                 self.line(&format!("  {} {address} not {}: {error}", "✗".red(), finished(*doing)));
             }
+            Event::Stopped { address, state: what } => {
+                Self::drop_line(&mut state, address);
+                self.line(&format!("  {} {address} not waited for any longer: {what}", "…".cyan()));
+            }
             Event::Note { text } => self.line(text),
         }
     }

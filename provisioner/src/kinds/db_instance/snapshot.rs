@@ -1,9 +1,11 @@
 //! The final snapshot: the last thing that is left of a database.
 
+use aws_sdk_rds::types::DbSnapshot;
+
 use super::{Spec, delete};
 use crate::aws::stack::{TAG_KEPT, TAG_NODE};
 use crate::aws::tags::pairs;
-use crate::kinds::{Cx, Live, Result, State};
+use crate::kinds::{Cx, Error, Live, Result, State};
 
 /// Starts to delete the instance, with a final snapshot unless its data may go.
 pub async fn delete_with_snapshot(cx: &Cx, live: &Live<Spec>) -> Result<()> {
@@ -12,8 +14,11 @@ pub async fn delete_with_snapshot(cx: &Cx, live: &Live<Spec>) -> Result<()> {
         return delete(cx, &live.id, call.skip_final_snapshot(true).delete_automated_backups(true)).await;
     }
     if matches!(live.state, State::Failed(_)) {
-        // RDS makes no snapshot of one that failed; what it backed up before stays.
-        return delete(cx, &live.id, call.skip_final_snapshot(true).delete_automated_backups(false)).await;
+        // RDS makes no snapshot of one that failed.
+        return Err(Error::Refused {
+            what: format!("{} has failed, so RDS makes no final snapshot of it", live.id),
+            help: "restore it from its backups by hand, or pass --allow-data-loss".into(),
+        });
     }
     let name = name(&live.id, cx.now());
     delete(cx, &live.id, call.final_db_snapshot_identifier(name).delete_automated_backups(true)).await
@@ -24,13 +29,28 @@ fn name(instance: &str, now: jiff::Timestamp) -> String {
     format!("{instance}-final-{}", now.strftime("%Y%m%d%H%M%S"))
 }
 
-/// Marks the instance's snapshots as kept on purpose. They have its tags, which would make them look left over.
-pub async fn keep(cx: &Cx, instance: &str) -> Result<()> {
-    let call = cx.aws.rds.describe_db_snapshots().db_instance_identifier(instance).snapshot_type("manual");
-    let snapshots = call.into_paginator().items().send().collect::<Result<Vec<_>, _>>().await?;
-    for snapshot in snapshots {
+/// Ids and ARNs of the snapshots that carry the stack's tags and are not marked as kept.
+async fn unmarked(cx: &Cx) -> Result<Vec<DbSnapshot>> {
+    let call = cx.aws.rds.describe_db_snapshots().snapshot_type("manual");
+    let mut snapshots = call.into_paginator().items().send().collect::<Result<Vec<_>, _>>().await?;
+    snapshots.retain(|snapshot| {
         let tags = pairs(snapshot.tag_list());
-        if cx.stack.node_of(tags.iter().copied()).is_none() || tags.iter().any(|(key, _)| *key == TAG_KEPT) {
+        cx.stack.node_of(tags.iter().copied()).is_some() && tags.iter().all(|(key, _)| *key != TAG_KEPT)
+    });
+    Ok(snapshots)
+}
+
+/// What the sweep finds: snapshots that nobody meant to keep.
+pub async fn left(cx: &Cx) -> Result<Vec<String>> {
+    Ok(unmarked(cx).await?.into_iter().filter_map(|snapshot| snapshot.db_snapshot_identifier).collect())
+}
+
+/// Marks the stack's final snapshots as kept on purpose. They have the instance's tags, which would make them look left
+/// over. A run that was killed before it came to this is made up for by the next.
+pub async fn keep(cx: &Cx) -> Result<()> {
+    let is_final = |id: &str| id.contains("-final-");
+    for snapshot in unmarked(cx).await? {
+        if !snapshot.db_snapshot_identifier().is_some_and(is_final) {
             continue;
         }
         let arn = snapshot.db_snapshot_arn().unwrap_or_default();
