@@ -18,7 +18,7 @@ SERVER_TESTS := --test stores
 # Always the whole workspace with its tests: any other choice unifies features differently and builds the SDK again.
 ALL := --workspace --all-targets --locked
 
-.PHONY: help build release up down lint fmt test test-unit test-server test-emulator test-e2e setup clean
+.PHONY: help build release up down lint fmt test test-unit test-server test-emulator test-e2e test-crash setup clean
 
 help: ## this list
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 16
@@ -71,6 +71,10 @@ test-emulator: setup ## the local AWS itself
 test-e2e: build release setup ## the built binaries against the local AWS
 	LOCAL_AWS_PYTHON="$$(tests/emulator/setup.sh | tail -n 1)" PROVISION="$(DIST)/provision" \
 		$(CARGO) test --workspace --locked $(E2E_TESTS)
+
+test-crash: build release setup ## stop up and down at every mutating call, in four ways each: about an hour
+	LOCAL_AWS_PYTHON="$$(tests/emulator/setup.sh | tail -n 1)" PROVISION="$(DIST)/provision" \
+		$(CARGO) test --workspace --locked --test crash -- --ignored --nocapture
 
 clean: ## stop the local AWS and forget what was built
 	-tests/emulator/stop.sh

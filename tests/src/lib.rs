@@ -1,4 +1,9 @@
-//! Helpers of the end-to-end tests: a local AWS of one's own, the built binaries, and an independent listing.
+//! Helpers of the end-to-end tests: a local AWS of one's own, the built binaries, and independent listings.
+
+pub mod crash;
+pub mod dice;
+pub mod held;
+pub mod topology;
 
 use std::collections::BTreeSet;
 use std::io::{BufRead, BufReader, Read, Write};
@@ -13,7 +18,8 @@ use tempfile::TempDir;
 pub struct LocalAws {
     /// `http://127.0.0.1:PORT`
     pub url: String,
-    process: Child,
+    /// Its process; a copy is its maker's child.
+    process: Option<Child>,
     state: TempDir,
 }
 
@@ -55,7 +61,15 @@ impl LocalAws {
                 panic!("the local AWS did not start:\n{log}")
             });
         std::thread::spawn(move || lines.for_each(drop));
-        Self { url, process, state }
+        Self { url, process: Some(process), state }
+    }
+
+    /// Another one with the same state, or with the state just before a recorded call; it ends with this one at the latest.
+    pub fn copy(&self, recorded: Option<usize>) -> Self {
+        let body = recorded.map_or(String::new(), |number| serde_json::json!({"recorded": number}).to_string());
+        let answer = self.control("POST", "/_local/fork", &body);
+        let url = answer["url"].as_str().unwrap_or_else(|| panic!("no copy was made: {answer}")).to_owned();
+        Self { url, process: None, state: TempDir::new().expect("a temporary directory") }
     }
 
     /// `provision` with these arguments, its journals kept in this value's own directory.
@@ -125,15 +139,7 @@ impl LocalAws {
 
     /// Asks the local AWS's own control, for example `GET`, `/_local/calls`.
     pub fn control(&self, method: &str, path: &str, body: &str) -> Value {
-        let address = self.url.strip_prefix("http://").expect("plain http");
-        let mut stream = TcpStream::connect(address).expect("the local AWS answers");
-        let length = body.len();
-        write!(stream, "{method} {path} HTTP/1.0\r\nHost: {address}\r\nContent-Type: application/json\r\nContent-Length: {length}\r\n\r\n{body}")
-            .expect("the request is sent");
-        let mut answer = String::new();
-        stream.read_to_string(&mut answer).expect("an answer");
-        let body = answer.split_once("\r\n\r\n").map_or("", |(_, body)| body);
-        serde_json::from_str(body).unwrap_or(Value::Null)
+        ask(&self.url, method, path, body).expect("the local AWS answers")
     }
 
     /// The calls since the last [`LocalAws::forget_calls`], in order.
@@ -160,19 +166,39 @@ impl LocalAws {
     }
 }
 
+/// One request to `http://ADDRESS:PORT` and its JSON answer; null where it is none.
+pub fn ask(url: &str, method: &str, path: &str, body: &str) -> std::io::Result<Value> {
+    let address = url.strip_prefix("http://").expect("plain http");
+    let mut stream = TcpStream::connect(address)?;
+    let length = body.len();
+    write!(
+        stream,
+        "{method} {path} HTTP/1.0\r\nHost: {address}\r\nContent-Type: application/json\r\nContent-Length: {length}\r\n\r\n{body}"
+    )?;
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer)?;
+    let body = answer.split_once("\r\n\r\n").map_or("", |(_, body)| body);
+    Ok(serde_json::from_str(body).unwrap_or(Value::Null))
+}
+
 impl Drop for LocalAws {
     fn drop(&mut self) {
-        let pid = self.process.id().to_string();
+        let Some(process) = &mut self.process else {
+            // It may have ended already.
+            let _ = ask(&self.url, "POST", "/_local/stop", "");
+            return;
+        };
+        let pid = process.id().to_string();
         // SIGTERM lets it stop its processes; they also die with it.
         let _ = Command::new("kill").args(["-TERM", &pid]).status();
         for _ in 0..150 {
-            if matches!(self.process.try_wait(), Ok(Some(_))) {
+            if matches!(process.try_wait(), Ok(Some(_))) {
                 return;
             }
             std::thread::sleep(std::time::Duration::from_millis(100));
         }
-        let _ = self.process.kill();
-        let _ = self.process.wait();
+        let _ = process.kill();
+        let _ = process.wait();
     }
 }
 

@@ -9,7 +9,6 @@ import shutil
 import signal
 import sys
 import tempfile
-import threading
 from pathlib import Path
 
 
@@ -56,6 +55,8 @@ def _configure_moto() -> None:
     """moto reads these when it is imported."""
     os.environ.setdefault("MOTO_IAM_LOAD_MANAGED_POLICIES", "true")
     os.environ.setdefault("MOTO_ALLOW_NONEXISTENT_REGION", "true")
+    # An object on disk would share its file with the copies that `POST /_local/fork` makes.
+    os.environ.setdefault("MOTO_S3_DEFAULT_KEY_BUFFER_SIZE", str(256 << 20))
     # Path style only: a bucket is never taken from the host name.
     os.environ.setdefault("S3_IGNORE_SUBDOMAIN_BUCKETNAME", "true")
 
@@ -73,19 +74,14 @@ def main() -> int:
     args.state_dir = args.state_dir.resolve()
     args.state_dir.mkdir(parents=True, exist_ok=True)
 
-    ending = threading.Event()
-    for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
-        signal.signal(number, lambda *_: ending.set())
-
     app = LocalAws(args)
+    for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
+        signal.signal(number, lambda *_: app.ending.set())
     listener = server.listen(args.host, args.port, app)
-    args.port = listener.port
-    os.environ["MOTO_PORT"] = str(args.port)
     try:
         app.start()
-        threading.Thread(target=listener.serve_forever, daemon=True).start()
-        print(f"local AWS ready on http://{args.host}:{args.port}", flush=True)
-        ending.wait()
+        print(f"local AWS ready on {server.serve(listener, app)}", flush=True)
+        app.ending.wait()
     finally:
         app.stop()
         listener.server_close()

@@ -8,6 +8,7 @@ import json
 import pkgutil
 import socket
 import sys
+import threading
 import time
 import traceback
 from collections.abc import Callable, Iterable
@@ -16,7 +17,22 @@ from http.client import responses
 from types import ModuleType
 from typing import Any
 
-from . import calls, control, faults, hooks, moto_app, render, snapshot, speed, tokens, validate
+from werkzeug.wsgi import ClosingIterator
+
+from . import (
+    calls,
+    control,
+    faults,
+    forking,
+    hooks,
+    moto_app,
+    recording,
+    render,
+    snapshot,
+    speed,
+    tokens,
+    validate,
+)
 from . import request as requests
 from .hooks import AwsError, Request
 from .render import Answer
@@ -31,6 +47,9 @@ class LocalAws:
     def __init__(self, args: argparse.Namespace) -> None:
         self.args = args
         self.parts: list[ModuleType] = []
+        #: set when this process is to end
+        self.ending = threading.Event()
+        forking.attach(self)
 
     def start(self) -> None:
         """Import every module of the parts in use, then call their start(args)."""
@@ -80,11 +99,14 @@ class LocalAws:
         else:
             headers.append(("Content-Length", str(len(answer.body))))
         start_response(f"{answer.status} {_phrase(answer.status)}", headers)
+        if path == "/_local/stop" and answer.ok:
+            return ClosingIterator([answer.body], self.ending.set)
         return [answer.body]
 
     def _answer(self, environ: dict[str, Any], body: bytes) -> Answer:
         try:
-            request = requests.parse(environ, body)
+            with hooks.lock:
+                request = requests.parse(environ, body)
         except Malformed as refusal:
             entry = calls.record(refusal.request)
             entry["status"], entry["code"] = refusal.status, refusal.code
@@ -99,11 +121,11 @@ class LocalAws:
 
 
 class _Dropped(Exception):
-    """The call was executed, and the answer must not arrive."""
+    """No answer may arrive, whether or not the call was executed."""
 
 
 def _with_faults(environ: dict[str, Any], request: Request) -> Answer:
-    lost = False
+    lost, killed = False, 0
     for fault in faults.firing(request):
         match fault.rule["kind"]:
             case "latency":
@@ -120,6 +142,12 @@ def _with_faults(environ: dict[str, Any], request: Request) -> Answer:
                 return render.error(request, refusal)
             case "lost":
                 lost = True
+            case "kill_before":
+                faults.kill(fault.rule["pid"])
+                raise _Dropped
+            case "kill_after":
+                killed = fault.rule["pid"]
+    recording.arriving(request)
     try:
         with ExitStack() as stack:
             for guard in hooks.guards(request.service, request.action):
@@ -128,7 +156,9 @@ def _with_faults(environ: dict[str, Any], request: Request) -> Answer:
                 answer = _execute(environ, request)
     except AwsError as refusal:
         answer = render.error(request, refusal)
-    if lost:
+    if killed:
+        faults.kill(killed)
+    if lost or killed:
         raise _Dropped
     return answer
 

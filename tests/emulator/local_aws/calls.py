@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import threading
 import time
@@ -67,3 +68,13 @@ def clear() -> None:
     with _lock:
         _counts.clear()
         _list.clear()
+
+
+def _in_a_copy() -> None:
+    """A copy of this process counts its own calls."""
+    global _lock
+    _lock = threading.Lock()
+    clear()
+
+
+os.register_at_fork(after_in_child=_in_a_copy)

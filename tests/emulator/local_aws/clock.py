@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import heapq
 import itertools
+import os
 import sys
 import threading
 import time
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 
 #: AWS seconds per real second; 0 means that nothing takes any time.
 scale: float = 1.0
 
 _queue: list[tuple[float, int, Callable[[], None]]] = []
+_running = 0
 _wake = threading.Condition()
 _order = itertools.count()
 _thread: threading.Thread | None = None
@@ -67,19 +70,41 @@ def restore(timers: list[tuple[float, Callable[[], None]]]) -> None:
         after_real(seconds, fn)
 
 
+@contextmanager
+def held() -> Iterator[bool]:
+    """Let nothing start meanwhile; whether nothing is under way."""
+    with _wake:
+        yield not _running
+
+
+def _in_a_copy() -> None:
+    """A copy of this process has the queue but not the thread; `restore` starts one."""
+    global _wake, _thread, _running
+    _wake, _thread, _running = threading.Condition(), None, 0
+
+
+os.register_at_fork(after_in_child=_in_a_copy)
+
+
 def _run() -> None:
+    global _running
     while True:
         with _wake:
             while not _queue or _queue[0][0] > time.monotonic():
                 wait = _queue[0][0] - time.monotonic() if _queue else None
                 _wake.wait(wait)
             _, _, fn = heapq.heappop(_queue)
+            _running += 1
         # A slow callback must not hold up the others.
         threading.Thread(target=_guarded, args=(fn,), daemon=True).start()
 
 
 def _guarded(fn: Callable[[], None]) -> None:
+    global _running
     try:
         fn()
     except Exception:
         traceback.print_exc(file=sys.stderr)
+    finally:
+        with _wake:
+            _running -= 1

@@ -78,6 +78,12 @@ def _clear_faults(_query: dict[str, str], _body: Any) -> Any:
     return {}
 
 
+@route("POST", "stop")
+def _stop(_query: dict[str, str], _body: Any) -> Any:
+    # The application ends the process once this is answered.
+    return {}
+
+
 @route("GET", "processes")
 def _processes(_query: dict[str, str], _body: Any) -> Any:
     # The data plane registers its own answer; without it there are none.

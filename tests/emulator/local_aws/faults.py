@@ -1,15 +1,27 @@
-"""Faults on demand: throttling, 5xx, any error by name, an answer that is lost, latency."""
+"""Faults on demand: throttling, 5xx, any error by name, an answer that is lost, latency, a killed client."""
 
 from __future__ import annotations
 
+import contextlib
+import os
 import random
+import signal
 import threading
 from dataclasses import dataclass, field
 from typing import Any
 
 from .hooks import AwsError, Request
 
-KINDS = ("throttle", "error500", "error503", "lost", "latency", "error")
+KINDS = (
+    "throttle",
+    "error500",
+    "error503",
+    "lost",
+    "latency",
+    "error",
+    "kill_before",
+    "kill_after",
+)
 
 #: What each service says when it is asked too often; the rest say ThrottlingException.
 _THROTTLING = {
@@ -44,6 +56,7 @@ _KEYS = {
     "code",
     "message",
     "status",
+    "pid",
 }
 
 
@@ -61,6 +74,8 @@ class Fault:
             if self.rule.get(key, "*") not in ("*", actual):
                 return False
         resource = self.rule.get("resource")
+        if isinstance(resource, list):
+            return set(resource) <= set(request.names())
         return not resource or resource in request.text()
 
     def fires(self) -> bool:
@@ -94,15 +109,39 @@ def add(rules: list[dict[str, Any]]) -> int:
             if not rule.get("code"):
                 raise ValueError("error needs code (and may have message and status)")
             rule = {"message": "Made to fail.", **rule}
+        if rule["kind"].startswith("kill"):
+            _check_pid(rule.get("pid"))
         made.append(Fault(rule, dice=random.Random(rule.get("seed"))))
     with _lock:
         _faults.extend(made)
     return len(made)
 
 
+def _check_pid(pid: Any) -> None:
+    """Only a client's: 0 and below are groups of processes, 1 is init, and this one is wanted alive."""
+    if type(pid) is not int or pid <= 1 or pid == os.getpid():
+        raise ValueError("a kill needs pid, the process number of the client")
+
+
+def kill(pid: int) -> None:
+    """End the client with nothing to be done about it; it may have ended by itself."""
+    with contextlib.suppress(ProcessLookupError):
+        os.kill(pid, signal.SIGKILL)
+
+
 def clear() -> None:
     with _lock:
         _faults.clear()
+
+
+def _in_a_copy() -> None:
+    """A copy of this process starts without faults."""
+    global _lock
+    _lock = threading.Lock()
+    _faults.clear()
+
+
+os.register_at_fork(after_in_child=_in_a_copy)
 
 
 def report() -> list[dict[str, Any]]:

@@ -11,9 +11,10 @@ time (starting a process, say) belongs in a thread or in `clock.later`.
 
 from __future__ import annotations
 
+import re
 import threading
 from collections import defaultdict
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from typing import Any
@@ -64,6 +65,28 @@ class Request:
         """The request as a caller would recognise it; faults match their resource in it."""
         body = self.body[:65536].decode("utf-8", "replace")
         return f"{self.path}\n{self.params!r}\n{body}"
+
+    def names(self) -> list[str]:
+        """The scalars among its parameters that tell this call from others of its action, run after run."""
+        return sorted(set(_scalars(self.params)))
+
+
+#: Members that differ from run to run.
+_VOLATILE = re.compile("Token$|CallerReference$|Password$|SecretString|^Content|^Checksum|^If|^VersionId")
+#: Longer ones are documents.
+_LONGEST_NAME = 200
+
+
+def _scalars(value: Any) -> Iterator[str]:
+    if isinstance(value, dict):
+        for member, inner in value.items():
+            if not _VOLATILE.search(str(member)):
+                yield from _scalars(inner)
+    elif isinstance(value, list):
+        for inner in value:
+            yield from _scalars(inner)
+    elif isinstance(value, str | int | float) and len(str(value)) <= _LONGEST_NAME:
+        yield str(value)
 
 
 Before = Callable[[Request], None]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import threading
 from typing import Any
 
 from moto.moto_server.werkzeug_app import MotoRequestHandler
@@ -29,3 +31,12 @@ def listen(host: str, port: int, app: Any) -> BaseWSGIServer:
     # A bring-up opens many connections at once.
     server.socket.listen(512)
     return server
+
+
+def serve(server: BaseWSGIServer, app: Any) -> str:
+    """Answer on a thread of its own; the address."""
+    app.args.port = server.port
+    # moto puts it into the addresses it hands out.
+    os.environ["MOTO_PORT"] = str(server.port)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    return f"http://{app.args.host}:{server.port}"

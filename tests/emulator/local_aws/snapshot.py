@@ -36,7 +36,7 @@ def keep_also(name: str, read: Callable[[], Any], write: Callable[[Any], None]) 
 
 
 def forbid(reason: str) -> None:
-    """Refuse snapshots from now on."""
+    """Refuse snapshots, and copies of the process, from now on."""
     _forbidden.append(reason)
 
 
@@ -112,9 +112,14 @@ def restore(_query: dict[str, str], body: Any) -> Any:
     return {"name": name, "backends": len(state["backends"])}
 
 
-def _name(body: Any) -> str:
+def allowed() -> None:
+    """Raise if there is state that memory does not hold."""
     if _forbidden:
         raise control.ControlError(_forbidden[0])
+
+
+def _name(body: Any) -> str:
+    allowed()
     return str((body or {}).get("name", "default"))
 
 

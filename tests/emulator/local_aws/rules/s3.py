@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import threading
 import time
 from collections.abc import Iterator
@@ -28,6 +29,16 @@ _OCCUPIED = 0.02
 
 _lock = threading.Lock()
 _busy: set[tuple[str, str]] = set()
+
+
+def _in_a_copy() -> None:
+    """The calls that occupy a bucket here do not go on in a copy of this process."""
+    global _lock
+    _lock = threading.Lock()
+    _busy.clear()
+
+
+os.register_at_fork(after_in_child=_in_a_copy)
 
 
 @before("s3", "CreateBucket")
