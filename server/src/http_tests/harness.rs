@@ -128,7 +128,11 @@ impl Server {
     pub async fn over(directory: Arc<TempDir>, items: Vec<CatalogueItem>, limits: Limits) -> Self {
         let stores = embedded::open(directory.path()).await.expect("stores");
         let log = Arc::new(FaultyLog::new(stores.events));
-        let ranking = Arc::new(FaultyRanking { inner: stores.ranking, away: AtomicBool::new(false) });
+        let ranking = Arc::new(FaultyRanking {
+            inner: stores.ranking,
+            away: AtomicBool::new(false),
+            other_leads: AtomicBool::new(false),
+        });
         let stores = Stores { ledger: stores.ledger, ranking: ranking.clone(), events: log.clone() };
         let now = Timestamp::from_microsecond(Timestamp::now().as_microsecond()).expect("in range");
         let clock = Arc::new(TestClock(Mutex::new(now)));
