@@ -55,6 +55,7 @@ kinds! {
     WRONG_CURSOR = BAD_REQUEST, "wrong-cursor", "The cursor is not valid.";
     TOO_LARGE = PAYLOAD_TOO_LARGE, "request-too-large", "The request is too large.";
     UNSUPPORTED = UNSUPPORTED_MEDIA_TYPE, "unsupported-media-type", "The body must be application/json.";
+    RATE_LIMITED = TOO_MANY_REQUESTS, "rate-limited", "Requests come too often.";
     OVERLOADED = SERVICE_UNAVAILABLE, "overloaded", "Too many requests are being served.";
     TIMED_OUT = SERVICE_UNAVAILABLE, "timed-out", "The request took too long.";
     UNAVAILABLE = SERVICE_UNAVAILABLE, "unavailable", "A part of the service is not available.";
@@ -121,6 +122,13 @@ impl Problem {
     #[must_use]
     pub fn detail(mut self, detail: impl Into<String>) -> Self {
         self.detail = Some(detail.into());
+        self
+    }
+
+    /// With when to try again.
+    #[must_use]
+    pub fn retry_after(mut self, seconds: u32) -> Self {
+        self.retry_after = Some(seconds);
         self
     }
 

@@ -29,7 +29,9 @@ impl FromRequestParts<Shared> for Caller {
 
     async fn from_request_parts(parts: &mut Parts, app: &Shared) -> Result<Self, Problem> {
         let token = bearer(&parts.headers).ok_or(DomainError::Unauthenticated)?;
-        Ok(Self(app.game.tokens.verify(token, app.game.world.now())?))
+        let player = app.game.tokens.verify(token, app.game.world.now())?;
+        app.rates.player(&player)?;
+        Ok(Self(player))
     }
 }
 

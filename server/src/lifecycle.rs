@@ -136,7 +136,7 @@ pub async fn start_up_check(game: &std::sync::Arc<Game>) -> Result<(), DomainErr
     let stores = &game.stores;
     stores.ledger.check_write().await?;
     stores.ranking.check().await?;
-    Reconciler::new(game.clone()).round().await?;
+    Reconciler::new(game.clone()).build_missing().await?;
     let nobody = PlayerId::parse("nobody").expect("it can be an id");
     expect_nobody(account::profile(game, &nobody).await)?;
     expect_nobody(score::rank(game, &nobody, None).await)?;

@@ -1,12 +1,13 @@
 //! Around every request: an id, a log line, metrics; concurrency limits and deadlines.
 
 use std::{
+    net::SocketAddr,
     sync::Arc,
     time::{Duration, Instant},
 };
 
 use axum::{
-    extract::{MatchedPath, Request, State},
+    extract::{ConnectInfo, MatchedPath, Request, State},
     http::{HeaderMap, HeaderValue},
     middleware::Next,
     response::{IntoResponse, Response},
@@ -16,6 +17,7 @@ use tracing::Instrument as _;
 
 use crate::{
     error::{OVERLOADED, Problem, TIMED_OUT},
+    rate::client_address,
     state::Shared,
 };
 
@@ -29,10 +31,9 @@ fn request_id(headers: &HeaderMap, app: &Shared) -> String {
         .map_or_else(|| app.game.world.ulid(), str::to_owned)
 }
 
-/// The address that the load balancer saw: it appends to what the client may have made up.
-fn client(headers: &HeaderMap) -> Option<&str> {
-    let last = headers.get_all("x-forwarded-for").iter().next_back()?;
-    last.to_str().ok()?.rsplit(',').next().map(str::trim)
+/// The load balancer and the deploys ask these; they are neither limited nor worth a line each.
+fn is_probe(route: &str) -> bool {
+    matches!(route, "/livez" | "/readyz")
 }
 
 /// Gives the request an id, writes a log line and metrics about it, and writes problems out.
@@ -41,9 +42,14 @@ pub async fn frame(State(app): State<Shared>, request: Request, next: Next) -> R
     let id = request_id(request.headers(), &app);
     let route = request.extensions().get::<MatchedPath>().map_or("unmatched", MatchedPath::as_str).to_owned();
     let method = request.method().clone();
-    let client = client(request.headers()).unwrap_or("-").to_owned();
+    let peer = request.extensions().get::<ConnectInfo<SocketAddr>>().map(|info| info.0);
+    let client = client_address(request.headers(), peer);
     let span = tracing::info_span!("request", request_id = %id, %method, route);
-    let mut response = next.run(request).instrument(span.clone()).await;
+    let admitted = client.filter(|_| !is_probe(&route)).map_or(Ok(()), |address| app.rates.address(address));
+    let mut response = match admitted {
+        Ok(()) => next.run(request).instrument(span.clone()).await,
+        Err(problem) => problem.into_response(),
+    };
     if let Some(problem) = response.extensions_mut().remove::<Problem>() {
         let plain = response;
         response = problem.render(&id);
@@ -60,8 +66,9 @@ pub async fn frame(State(app): State<Shared>, request: Request, next: Next) -> R
     metrics::counter!("http_requests_total", &labels).increment(1);
     metrics::histogram!("http_request_duration_seconds", &labels[..2]).record(elapsed.as_secs_f64());
     let millis = u64::try_from(elapsed.as_millis()).unwrap_or(u64::MAX);
+    let client = client.map_or_else(|| "-".to_owned(), |address| address.to_string());
     span.in_scope(|| {
-        if matches!(route.as_str(), "/livez" | "/readyz") {
+        if is_probe(&route) {
             tracing::debug!(status, millis, client, "answered");
         } else {
             tracing::info!(status, millis, client, "answered");

@@ -22,10 +22,11 @@ use crate::{
     config::{Config, StoreConfig},
     domain::{Game, clock::World, reconcile::Reconciler, relay::Relay},
     lifecycle::{About, Health, start_up},
+    rate::RateLimits,
     router,
     secrets::{self, Keys},
     shipping::Shipper,
-    state::App,
+    state::{App, Shared},
     store::{self, BoxError, Stores, chain},
     telemetry,
 };
@@ -110,11 +111,16 @@ async fn serve(
         Arc::new(Game::new(stores, World::default(), config.boards, config.catalogue, config.rules, &keys.signing));
     let about = About { release: config.release, instance, stack: config.stack, assets_url: config.assets_url };
     let health = Arc::new(Health::new(about));
-    let app = Arc::new(App { game: game.clone(), health: health.clone(), operator_key: keys.operator });
+    let app = Arc::new(App {
+        game: game.clone(),
+        health: health.clone(),
+        rates: RateLimits::new(config.rates),
+        operator_key: keys.operator,
+    });
     let api = listen(SocketAddr::new(host, config.port)).await?;
     let metrics_port = listen(SocketAddr::new(host, config.metrics_port)).await?;
-    let background = Background::start(&game, &health, metrics, metrics_port, stop);
-    serve_until_stopped(api, router::router(app, &config.limits), &health, config.drain, stop).await;
+    let background = Background::start(&app, metrics, metrics_port, stop);
+    serve_until_stopped(api, router::router(app.clone(), &config.limits), &health, config.drain, stop).await;
     background.finish().await;
     game.stores.ranking.close().await;
     game.stores.ledger.close().await;
@@ -224,7 +230,7 @@ async fn serve_until_stopped(
         tokio::time::sleep(IN_FLIGHT).await;
     };
     tokio::select! {
-        result = axum::serve(listener, router).with_graceful_shutdown(close) => {
+        result = axum::serve(listener, router.into_make_service_with_connect_info::<SocketAddr>()).with_graceful_shutdown(close) => {
             if let Err(error) = result {
                 tracing::error!(error = %chain(&error), "serving failed");
             }
@@ -241,20 +247,15 @@ struct Background {
 }
 
 impl Background {
-    fn start(
-        game: &Arc<Game>,
-        health: &Arc<Health>,
-        metrics: PrometheusHandle,
-        metrics_port: TcpListener,
-        stop: &CancellationToken,
-    ) -> Self {
+    fn start(app: &Shared, metrics: PrometheusHandle, metrics_port: TcpListener, stop: &CancellationToken) -> Self {
         // It goes on while requests drain.
         let own_stop = CancellationToken::new();
+        let (game, health) = (&app.game, &app.health);
         let relay = tokio::spawn(Relay::new(game.clone()).run(own_stop.clone()));
         let others = vec![
             tokio::spawn(start_up(game.clone(), health.clone(), stop.clone())),
             tokio::spawn(Reconciler::new(game.clone()).run(own_stop.clone())),
-            tokio::spawn(housekeeping(game.clone(), metrics.clone(), own_stop.clone())),
+            tokio::spawn(housekeeping(app.clone(), metrics.clone(), own_stop.clone())),
             tokio::spawn(async move {
                 let _ = axum::serve(metrics_port, router::metrics_router(metrics)).await;
             }),
@@ -275,10 +276,12 @@ impl Background {
 }
 
 /// Removes what is past its time, and keeps the metrics' histograms small.
-async fn housekeeping(game: Arc<Game>, metrics: PrometheusHandle, stop: CancellationToken) {
+async fn housekeeping(app: Shared, metrics: PrometheusHandle, stop: CancellationToken) {
     const BATCH: u32 = 1000;
     while !stop.is_cancelled() {
         metrics.run_upkeep();
+        app.rates.forget_idle();
+        let game = &app.game;
         let now = game.world.now();
         let before = now.saturating_sub(RUNS_KEPT).unwrap_or(jiff::Timestamp::MIN);
         if let Err(error) = game.stores.ledger.purge(before, now, BATCH).await {

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use secrecy::SecretString;
 
-use crate::{domain::Game, lifecycle::Health};
+use crate::{domain::Game, lifecycle::Health, rate::RateLimits};
 
 /// The running server.
 pub struct App {
@@ -12,6 +12,8 @@ pub struct App {
     pub game: Arc<Game>,
     /// Whether it may get traffic.
     pub health: Arc<Health>,
+    /// How often each may ask.
+    pub rates: RateLimits,
     /// Opens `/admin/v1`.
     pub operator_key: SecretString,
 }

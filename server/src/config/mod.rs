@@ -1,11 +1,13 @@
 //! Configuration by environment. Every wrong value is reported, all at once, before anything is started.
 
+mod limits;
 mod reader;
 #[cfg(test)]
 mod tests;
 
 use std::{fmt, net::IpAddr, path::PathBuf, time::Duration};
 
+pub use self::limits::Limits;
 use self::reader::Reader;
 use crate::{
     domain::{
@@ -13,6 +15,7 @@ use crate::{
         board::{Board, Boards, is_name},
         shop::{Catalogue, CatalogueItem},
     },
+    rate::Rates,
     store::LogSettings,
 };
 
@@ -43,6 +46,8 @@ pub struct Config {
     pub catalogue: Catalogue,
     /// What is served at once.
     pub limits: Limits,
+    /// How often each may ask.
+    pub rates: Rates,
     /// After SIGTERM: how long requests are still taken while the load balancer looks away.
     pub drain: Duration,
 }
@@ -91,36 +96,6 @@ pub struct Logging {
     pub group: Option<String>,
 }
 
-/// What is served at once, by group of routes.
-#[derive(Debug, Clone)]
-#[expect(missing_docs, reason = "each is a group of routes")]
-pub struct Limits {
-    pub sessions: usize,
-    pub purchases: usize,
-    pub scores: usize,
-    pub reads: usize,
-    pub ranking: usize,
-    pub events: usize,
-    pub admin: usize,
-    /// No request takes longer.
-    pub deadline: Duration,
-}
-
-impl Default for Limits {
-    fn default() -> Self {
-        Self {
-            sessions: 256,
-            purchases: 512,
-            scores: 512,
-            reads: 256,
-            ranking: 256,
-            events: 256,
-            admin: 16,
-            deadline: Duration::from_secs(10),
-        }
-    }
-}
-
 /// Every wrong value.
 #[derive(Debug)]
 pub struct ConfigError {
@@ -156,7 +131,8 @@ impl Config {
             rules: rules(&mut reader),
             boards: boards(&mut reader),
             catalogue: catalogue(&mut reader),
-            limits: limits(&mut reader),
+            limits: limits::limits(&mut reader),
+            rates: limits::rates(&mut reader),
             drain: reader.seconds("GAME_DRAIN_SECONDS", if on_aws { 5 } else { 0 }, 300),
             store,
         };
@@ -269,20 +245,5 @@ fn catalogue(reader: &mut Reader<'_>) -> Catalogue {
             reader.wrong("GAME_CATALOG", error);
             Catalogue::new(Vec::new()).expect("an empty catalogue has nothing wrong")
         }
-    }
-}
-
-fn limits(reader: &mut Reader<'_>) -> Limits {
-    let default = Limits::default();
-    let mut limit = |name, default| reader.number(name, default, 1, 100_000);
-    Limits {
-        sessions: limit("GAME_LIMIT_SESSIONS", default.sessions),
-        purchases: limit("GAME_LIMIT_PURCHASES", default.purchases),
-        scores: limit("GAME_LIMIT_SCORES", default.scores),
-        reads: limit("GAME_LIMIT_READS", default.reads),
-        ranking: limit("GAME_LIMIT_RANKING", default.ranking),
-        events: limit("GAME_LIMIT_EVENTS", default.events),
-        admin: limit("GAME_LIMIT_ADMIN", default.admin),
-        deadline: Duration::from_millis(reader.number("GAME_DEADLINE_MS", 10_000, 100, 10_000)),
     }
 }

@@ -72,3 +72,11 @@ fn boards_must_be_told_apart() {
     let config = read(&[("GAME_BOARDS", r#"[{"name":"laps","order":"ascending"},{"name":"sum","rule":"sum"}]"#)]);
     assert_eq!(config.expect("valid").boards.default_board().name, "laps");
 }
+
+#[test]
+fn a_rate_of_none_is_no_limit() {
+    let rates = read(&[("GAME_RATE_PLAYER", "0"), ("GAME_RATE_ADDRESS_BURST", "7")]).expect("valid").rates;
+    assert_eq!(rates.player, None);
+    assert_eq!(rates.address.expect("a limit").burst.get(), 7);
+    assert!(read(&[("GAME_RATE_PLAYER_BURST", "0")]).is_err());
+}

@@ -16,6 +16,8 @@ const PAGE: u32 = 1000;
 const OVERLAP: SignedDuration = SignedDuration::from_secs(15);
 /// How far back to look after the ranking was away: a failover loses what was not yet replicated.
 const DOUBT: SignedDuration = SignedDuration::from_mins(10);
+/// How long the process that reconciles may be silent before another one does it.
+const LEAD: Duration = Duration::from_secs(10);
 /// And every so many rounds all the same.
 const WIDE_ROUNDS: u32 = 100;
 
@@ -25,31 +27,55 @@ pub struct Reconciler {
     since: Option<Timestamp>,
     round: u32,
     doubtful: bool,
+    follows: bool,
+    owner: String,
 }
 
 impl Reconciler {
     /// The first round looks back as after a failover.
     #[must_use]
     pub fn new(game: Arc<Game>) -> Self {
-        Self { game, since: None, round: 0, doubtful: true }
+        let owner = game.world.ulid();
+        Self { game, since: None, round: 0, doubtful: true, follows: false, owner }
     }
 
-    /// One round over all boards. Answers how many standings were applied.
+    /// One round over all boards, if it is this process's turn or it has reason to doubt the ranking. Answers how many
+    /// standings were applied.
     ///
     /// # Errors
     /// When a store is away; the next round looks further back.
     pub async fn round(&mut self) -> Result<usize, StoreError> {
         self.doubtful |= self.game.take_ranking_doubt();
-        let result = self.reconcile().await;
-        match result {
-            Ok(_) => self.doubtful = false,
-            Err(_) => self.doubtful = true,
-        }
+        let started = self.game.world.now();
+        let leads = match self.game.stores.ranking.lead(&self.owner, LEAD).await {
+            Ok(leads) => leads,
+            Err(error) => {
+                self.doubtful = true;
+                return Err(error);
+            }
+        };
+        let result = if leads || self.doubtful { self.reconcile(started).await } else { Ok(0) };
+        self.doubtful = result.is_err();
+        // Who follows another cannot know how far that one came.
+        self.follows = !leads;
+        self.since = Some(started);
         result
     }
 
-    async fn reconcile(&mut self) -> Result<usize, StoreError> {
-        let started = self.game.world.now();
+    async fn reconcile(&mut self, started: Timestamp) -> Result<usize, StoreError> {
+        let built = self.build_missing().await?;
+        self.round = self.round.wrapping_add(1);
+        let wide = self.doubtful || self.follows || self.round.is_multiple_of(WIDE_ROUNDS);
+        let reach = if wide { DOUBT } else { OVERLAP };
+        let since = self.since.unwrap_or(started).min(started).saturating_sub(reach).unwrap_or(Timestamp::MIN);
+        Ok(built + self.recent(since).await?)
+    }
+
+    /// Builds each ranking that is empty. Answers how many standings were applied.
+    ///
+    /// # Errors
+    /// When a store is away.
+    pub async fn build_missing(&self) -> Result<usize, StoreError> {
         let mut applied = 0;
         for board in self.game.boards.all() {
             let key = self.game.boards.key(board);
@@ -57,12 +83,6 @@ impl Reconciler {
                 applied += self.rebuild(board, &key).await?;
             }
         }
-        self.round = self.round.wrapping_add(1);
-        let wide = self.doubtful || self.round.is_multiple_of(WIDE_ROUNDS);
-        let reach = if wide { DOUBT } else { OVERLAP };
-        let since = self.since.unwrap_or(started).min(started).saturating_sub(reach).unwrap_or(Timestamp::MIN);
-        applied += self.recent(since).await?;
-        self.since = Some(started);
         Ok(applied)
     }
 

@@ -1,8 +1,11 @@
 //! Stores that can be told to fail.
 
-use std::sync::{
-    Arc,
-    atomic::{AtomicBool, AtomicUsize, Ordering},
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicBool, AtomicUsize, Ordering},
+    },
+    time::Duration,
 };
 
 use async_trait::async_trait;
@@ -76,6 +79,7 @@ impl EventLog for FaultyLog {
 pub struct FaultyRanking {
     pub inner: Arc<dyn Ranking>,
     pub away: AtomicBool,
+    pub other_leads: AtomicBool,
 }
 
 impl FaultyRanking {
@@ -138,6 +142,11 @@ impl Ranking for FaultyRanking {
 
     async fn mark_built(&self, board: &BoardKey) -> Result<(), StoreError> {
         self.reach()?.mark_built(board).await
+    }
+
+    async fn lead(&self, owner: &str, at_most: Duration) -> Result<bool, StoreError> {
+        let leads = self.reach()?.lead(owner, at_most).await?;
+        Ok(leads && !self.other_leads.load(Ordering::SeqCst))
     }
 
     async fn check(&self) -> Result<(), StoreError> {

@@ -28,6 +28,7 @@ use crate::{
         shop::{Catalogue, CatalogueItem},
     },
     lifecycle::{About, Health},
+    rate::{RateLimits, Rates},
     router,
     state::{App, Shared},
     store::{Stores, embedded},
@@ -126,9 +127,17 @@ impl Server {
 
     /// A server over a directory that another may have used before.
     pub async fn over(directory: Arc<TempDir>, items: Vec<CatalogueItem>, limits: Limits) -> Self {
+        Self::limited(directory, items, limits, Rates::default()).await
+    }
+
+    pub async fn limited(directory: Arc<TempDir>, items: Vec<CatalogueItem>, limits: Limits, rates: Rates) -> Self {
         let stores = embedded::open(directory.path()).await.expect("stores");
         let log = Arc::new(FaultyLog::new(stores.events));
-        let ranking = Arc::new(FaultyRanking { inner: stores.ranking, away: AtomicBool::new(false) });
+        let ranking = Arc::new(FaultyRanking {
+            inner: stores.ranking,
+            away: AtomicBool::new(false),
+            other_leads: AtomicBool::new(false),
+        });
         let stores = Stores { ledger: stores.ledger, ranking: ranking.clone(), events: log.clone() };
         let now = Timestamp::from_microsecond(Timestamp::now().as_microsecond()).expect("in range");
         let clock = Arc::new(TestClock(Mutex::new(now)));
@@ -137,7 +146,8 @@ impl Server {
         let catalogue = Catalogue::new(items).expect("a catalogue");
         let game = Arc::new(Game::new(stores, world, boards(), catalogue, rules(), &keys.expect("long enough")));
         let health = Arc::new(Health::new(About { release: Some("abc".to_owned()), ..About::default() }));
-        let app = Arc::new(App { game, health, operator_key: SecretString::from(OPERATOR) });
+        let app =
+            Arc::new(App { game, health, rates: RateLimits::new(rates), operator_key: SecretString::from(OPERATOR) });
         let router = router::router(app.clone(), &limits);
         Self { app, router, clock, log, ranking, directory }
     }

@@ -10,6 +10,7 @@ mod openapi;
 mod overload;
 mod problems;
 mod ranking;
+mod rates;
 mod scores;
 mod sessions;
 mod shop;

@@ -25,6 +25,25 @@ async fn a_score_is_recorded_while_the_ranking_is_away_and_ranked_when_it_is_bac
 }
 
 #[tokio::test]
+async fn one_process_reconciles_for_all_unless_another_has_reason_to_doubt() {
+    let server = Server::start().await;
+    let player = server.player("1").await;
+    server.score(&player, 10, "a").await;
+    let mut reconciler = Reconciler::new(server.app.game.clone());
+    assert_eq!(reconciler.round().await.expect("a round"), 2, "built, and applied again");
+    server.ranking.other_leads.store(true, Ordering::SeqCst);
+    assert_eq!(reconciler.round().await.expect("a round"), 0);
+    server.app.game.doubt_ranking();
+    assert_eq!(reconciler.round().await.expect("a round"), 1);
+    assert_eq!(reconciler.round().await.expect("a round"), 0);
+    // The other one is silent: what it may have missed meanwhile is not left out.
+    server.clock.advance(jiff::SignedDuration::from_mins(1));
+    reconciler.round().await.expect("a round");
+    server.ranking.other_leads.store(false, Ordering::SeqCst);
+    assert_eq!(reconciler.round().await.expect("a round"), 1);
+}
+
+#[tokio::test]
 async fn an_empty_ranking_is_stale_until_it_is_built_from_the_ledger() {
     let server = Server::start().await;
     let mut players = Vec::new();

@@ -1,6 +1,6 @@
 //! The three ports.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use async_trait::async_trait;
 use jiff::{Timestamp, civil::Date};
@@ -143,6 +143,9 @@ pub trait Ranking: Send + Sync {
     async fn is_built(&self, board: &BoardKey) -> Result<bool, StoreError>;
     /// Says that a rebuild is finished.
     async fn mark_built(&self, board: &BoardKey) -> Result<(), StoreError>;
+    /// Whether this process shall keep the ranking for all that share it: one `owner` at a time, until it has not asked
+    /// for this long.
+    async fn lead(&self, owner: &str, at_most: Duration) -> Result<bool, StoreError>;
     /// Reaches the ranking.
     async fn check(&self) -> Result<(), StoreError>;
     /// Closes the connections.

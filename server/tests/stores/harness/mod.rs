@@ -12,5 +12,5 @@ pub use backend::Backend;
 pub use certificates::Certificates;
 pub use dynamo::Dynamo;
 pub use mariadb::MariaDb;
-pub use process::Address;
+pub use process::{Address, Process};
 pub use redis::{Redis, Tls};

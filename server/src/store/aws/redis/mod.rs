@@ -4,6 +4,8 @@
 
 mod link;
 
+use std::time::Duration;
+
 use async_trait::async_trait;
 use redis::{Client, ConnectionAddr, ConnectionInfo, IntoConnectionInfo, RedisConnectionInfo, Script, TlsCertificates};
 use secrecy::ExposeSecret;
@@ -31,6 +33,7 @@ struct Scripts {
     around: Script,
     built: Script,
     mark: Script,
+    lead: Script,
     check: Script,
 }
 
@@ -43,6 +46,7 @@ impl Scripts {
             around: Script::new(include_str!("around.lua")),
             built: Script::new(include_str!("built.lua")),
             mark: Script::new("return redis.call('HSET', KEYS[2], '', '1')"),
+            lead: Script::new(include_str!("lead.lua")),
             check: Script::new("redis.call('SET', KEYS[1], '1', 'EX', 60) return redis.call('GET', KEYS[1])"),
         }
     }
@@ -224,6 +228,12 @@ impl Ranking for RedisRanking {
         script.key(keys.standings);
         let _: redis::Value = self.primary.run("marking a board", &script).await?;
         Ok(())
+    }
+
+    async fn lead(&self, owner: &str, at_most: Duration) -> Result<bool, StoreError> {
+        let mut script = self.scripts.lead.key("rank:leader");
+        script.arg(owner).arg(u64::try_from(at_most.as_millis()).unwrap_or(u64::MAX));
+        self.primary.run("asking who leads", &script).await
     }
 
     async fn check(&self) -> Result<(), StoreError> {

@@ -1,0 +1,181 @@
+//! The binary itself: its start, its end, and what is there afterwards.
+
+use std::{
+    fs,
+    io::{Read as _, Write as _},
+    net::TcpStream,
+    path::Path,
+    process::{Child, Command, Output, Stdio},
+    time::{Duration, Instant},
+};
+
+use serde_json::{Value, json};
+
+/// Ends the process with the test, whatever happens in it.
+struct Server {
+    child: Child,
+    port: u16,
+    metrics_port: u16,
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+fn free_port() -> u16 {
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("a port");
+    listener.local_addr().expect("an address").port()
+}
+
+fn command(directory: &Path) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_game-server"));
+    command.env_clear().env("GAME_DATA_DIR", directory).env("GAME_LOG_FORMAT", "json").stderr(Stdio::null());
+    command
+}
+
+impl Server {
+    fn start(directory: &Path) -> Self {
+        let (port, metrics_port) = (free_port(), free_port());
+        let child = command(directory)
+            .env("GAME_PORT", port.to_string())
+            .env("GAME_METRICS_PORT", metrics_port.to_string())
+            .env("GAME_DRAIN_SECONDS", "1")
+            .spawn()
+            .expect("the binary starts");
+        let server = Self { child, port, metrics_port };
+        let deadline = Instant::now() + Duration::from_secs(20);
+        while server.try_send(port, "GET", "/livez", "", "").is_none_or(|(status, _)| status != 200) {
+            assert!(Instant::now() < deadline, "it does not become live");
+            std::thread::sleep(Duration::from_millis(50));
+        }
+        server
+    }
+
+    fn try_send(&self, port: u16, method: &str, path: &str, token: &str, body: &str) -> Option<(u16, String)> {
+        let mut stream = TcpStream::connect(("127.0.0.1", port)).ok()?;
+        stream.set_read_timeout(Some(Duration::from_secs(10))).ok()?;
+        let request = format!(
+            "{method} {path} HTTP/1.1\r\nHost: test\r\nConnection: close\r\nAuthorization: Bearer {token}\r\n\
+             Content-Type: application/json\r\nContent-Length: {}\r\n\r\n{body}",
+            body.len()
+        );
+        stream.write_all(request.as_bytes()).ok()?;
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).ok()?;
+        let status = answer.split(' ').nth(1)?.parse().ok()?;
+        let (_, body) = answer.split_once("\r\n\r\n")?;
+        Some((status, body.to_owned()))
+    }
+
+    fn send(&self, method: &str, path: &str, token: &str, body: &Value) -> (u16, Value) {
+        let body = if body.is_null() { String::new() } else { body.to_string() };
+        let (status, text) = self.try_send(self.port, method, path, token, &body).expect("an answer");
+        (status, serde_json::from_str(&text).unwrap_or(Value::Null))
+    }
+
+    fn terminate(&self) {
+        let id = self.child.id().to_string();
+        assert!(Command::new("kill").args(["-TERM", &id]).status().expect("kill").success());
+    }
+
+    /// The exit code, which must come soon.
+    fn ended(&mut self) -> Option<i32> {
+        let deadline = Instant::now() + Duration::from_secs(15);
+        loop {
+            if let Some(status) = self.child.try_wait().expect("a child") {
+                return status.code();
+            }
+            assert!(Instant::now() < deadline, "it does not end");
+            std::thread::sleep(Duration::from_millis(50));
+        }
+    }
+}
+
+fn session(server: &Server) -> (String, String) {
+    let body = json!({ "device_id": "d", "device_secret": "0123456789abcdef".repeat(4) });
+    let (status, session) = server.send("POST", "/v1/sessions", "", &body);
+    assert!(status == 200 || status == 201, "{session}");
+    let text = |name: &str| session[name].as_str().expect("text").to_owned();
+    (text("user_id"), text("access_token"))
+}
+
+#[test]
+fn what_was_answered_is_there_after_a_kill_and_a_start() {
+    let directory = tempfile::tempdir().expect("a directory");
+    let mut server = Server::start(directory.path());
+    let (id, token) = session(&server);
+    let score = json!({ "score": 7, "run_id": "r" });
+    assert_eq!(server.send("POST", &format!("/v1/users/{id}/scores"), &token, &score).0, 200);
+    let operator: Value =
+        serde_json::from_str(&fs::read_to_string(directory.path().join("keys.json")).expect("keys")).expect("JSON");
+    let operator = operator["operator"].as_str().expect("a key");
+    server.child.kill().expect("killed");
+    server.child.wait().expect("ended");
+
+    let again = Server::start(directory.path());
+    // The same keys, so the token is still good; the ranking is built from the ledger.
+    let (status, rank) = again.send("GET", &format!("/v1/users/{id}/rank"), &token, &Value::Null);
+    assert_eq!((status, &rank["rank"], &rank["stale"]), (200, &json!(1), &json!(false)));
+    assert_eq!(session(&again).0, id);
+    // What the killed one had leased is free again only when the lease is over.
+    let deadline = Instant::now() + Duration::from_secs(60);
+    loop {
+        let (_, page) = again.send("GET", &format!("/admin/v1/events?user_id={id}"), operator, &Value::Null);
+        if page["events"].as_array().is_some_and(|events| events.len() == 2) {
+            break;
+        }
+        assert!(Instant::now() < deadline, "the events do not come: {page}");
+        std::thread::sleep(Duration::from_millis(100));
+    }
+    let (_, metrics) = again.try_send(again.metrics_port, "GET", "/metrics", "", "").expect("metrics");
+    assert!(metrics.contains("http_requests_total"), "{metrics}");
+}
+
+#[test]
+fn told_to_stop_it_turns_traffic_away_serves_on_and_ends_well() {
+    let directory = tempfile::tempdir().expect("a directory");
+    let mut server = Server::start(directory.path());
+    let (id, token) = session(&server);
+    server.terminate();
+    let deadline = Instant::now() + Duration::from_millis(900);
+    while server.send("GET", "/livez", "", &Value::Null).0 != 503 {
+        assert!(Instant::now() < deadline, "it still wants traffic");
+        std::thread::sleep(Duration::from_millis(20));
+    }
+    // The load balancer has not noticed yet.
+    assert_eq!(server.send("GET", &format!("/v1/users/{id}"), &token, &Value::Null).0, 200);
+    assert_eq!(server.ended(), Some(0));
+    assert!(TcpStream::connect(("127.0.0.1", server.port)).is_err());
+}
+
+#[test]
+fn a_wrong_configuration_is_told_whole_and_starts_nothing() {
+    let directory = tempfile::tempdir().expect("a directory");
+    let Output { status, stderr, .. } = command(&directory.path().join("never"))
+        .env("GAME_PORT", "many")
+        .env("GAME_START_COINS", "-1")
+        .stderr(Stdio::piped())
+        .output()
+        .expect("the binary starts");
+    let told = String::from_utf8_lossy(&stderr);
+    assert_eq!(status.code(), Some(2));
+    assert!(told.contains("GAME_PORT") && told.contains("GAME_START_COINS"), "{told}");
+    assert!(!directory.path().join("never").exists());
+}
+
+#[test]
+fn a_port_in_use_is_said() {
+    let directory = tempfile::tempdir().expect("a directory");
+    let taken = std::net::TcpListener::bind("127.0.0.1:0").expect("a port");
+    let port = taken.local_addr().expect("an address").port();
+    let output = command(directory.path())
+        .env("GAME_PORT", port.to_string())
+        .stderr(Stdio::piped())
+        .output()
+        .expect("the binary starts");
+    assert_eq!(output.status.code(), Some(1));
+    assert!(String::from_utf8_lossy(&output.stderr).contains(&format!("cannot listen on 127.0.0.1:{port}")));
+}
