@@ -14,7 +14,7 @@ BLUEPRINT ?= blueprints/rehearsal.toml
 export LOCAL_AWS_HOME ?= $(CACHE)/local-aws
 
 E2E_TESTS    := $(patsubst tests/%.rs,--test %,$(wildcard tests/*.rs))
-SERVER_TESTS := --test stores
+SERVER_TESTS := --test stores --test process --test chaos
 # Always the whole workspace with its tests: any other choice unifies features differently and builds the SDK again.
 ALL := --workspace --all-targets --locked
 
@@ -62,7 +62,7 @@ test: test-unit test-server test-emulator test-e2e ## every test; sets up what i
 test-unit: ## unit tests and snapshots of the provisioner
 	$(CARGO) test --workspace --locked --lib --bins
 
-test-server: setup ## the server's stores on MariaDB, Redis and DynamoDB
+test-server: setup ## the server: its stores on MariaDB, Redis and DynamoDB, its process, and chaos
 	LOCAL_AWS_PYTHON="$$(tests/emulator/setup.sh | tail -n 1)" $(CARGO) test --workspace --locked $(SERVER_TESTS)
 
 test-emulator: setup ## the local AWS itself
