@@ -10,7 +10,10 @@ use std::{
 
 use tokio::sync::Notify;
 
-use super::{board::Boards, clock::World, cursor::Cursors, keys::SigningKeys, shop::Catalogue, token::AccessTokens};
+use super::{
+    board::Boards, clock::World, cursor::Cursors, fallback::Totals, keys::SigningKeys, shop::Catalogue,
+    token::AccessTokens,
+};
 use crate::store::Stores;
 
 /// The numbers of the game.
@@ -46,6 +49,8 @@ pub struct Game {
     pub cursors: Cursors,
     /// Woken when events were put into the outbox.
     pub outbox_wake: Arc<Notify>,
+    /// Totals of boards counted in the ledger.
+    pub totals: Totals,
     ranking_doubtful: AtomicBool,
 }
 
@@ -69,6 +74,7 @@ impl Game {
             cursors: Cursors::new(keys),
             rules,
             outbox_wake: Arc::new(Notify::new()),
+            totals: Totals::default(),
             ranking_doubtful: AtomicBool::new(false),
         }
     }

@@ -6,6 +6,7 @@ pub mod clock;
 pub mod cursor;
 pub mod error;
 pub mod event;
+pub mod fallback;
 pub mod game;
 pub mod journal;
 pub mod keys;

@@ -10,7 +10,7 @@ use super::{Game, board::Board};
 use crate::store::{BoardKey, ScoreRow, StoreError, chain};
 
 const EVERY: Duration = Duration::from_secs(3);
-const PAGE: u32 = 1000;
+const PAGE: u32 = 2000;
 /// A standing carries the time its request began: it is committed up to a request's deadline later (10 s at most), by
 /// a clock that is a little off.
 const OVERLAP: SignedDuration = SignedDuration::from_secs(15);
@@ -86,21 +86,27 @@ impl Reconciler {
         Ok(applied)
     }
 
-    /// Fills an empty ranking. Scores written meanwhile come by themselves, with their versions.
+    /// Builds a ranking beside the one there is. Scores written meanwhile come by themselves, with their versions.
     async fn rebuild(&self, board: &Board, key: &BoardKey) -> Result<usize, StoreError> {
         let stores = &self.game.stores;
         let mut applied = 0;
         let mut after = None;
+        if !stores.ranking.begin_build(key, &self.owner).await? {
+            return Ok(0);
+        }
         loop {
             let rows = stores.ledger.all_scores(key, after.as_ref(), PAGE).await?;
-            stores.ranking.apply(key, board.order, &rows).await?;
+            stores.ranking.build(key, board.order, &rows).await?;
             applied += rows.len();
             match rows.last() {
                 Some(last) if rows.len() == PAGE as usize => after = Some(last.key.player.clone()),
                 _ => break,
             }
         }
-        stores.ranking.mark_built(key).await?;
+        if !stores.ranking.finish_build(key, &self.owner).await? {
+            tracing::info!(board = %key, "the ranking was lost again while it was built");
+            return Ok(0);
+        }
         metrics::counter!("ranking_rebuilds_total").increment(1);
         tracing::info!(board = %key, players = applied, "the ranking was built from the ledger");
         Ok(applied)

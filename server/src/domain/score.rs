@@ -8,7 +8,7 @@ use super::{
     DomainError, Game,
     board::{Board, is_name},
     error::Checks,
-    event,
+    event, fallback,
 };
 use crate::store::{
     BoardKey, PlayerId, RankKey, RankPage, RankedEntry, ScoreOutcome, ScoreResult, ScoreRow, ScoreWrite, StoreError,
@@ -40,7 +40,7 @@ pub struct Submitted {
     pub board: String,
     /// The same for a repeat of the run.
     pub result: ScoreResult,
-    /// The rank now; unset while the ranking is away.
+    /// The rank now; unset while the ranking is away or being built.
     pub rank: Option<u64>,
 }
 
@@ -95,13 +95,23 @@ pub async fn submit(game: &Game, player: &PlayerId, run: Run) -> Result<Submitte
     Ok(Submitted { board: key.board, result, rank })
 }
 
-/// The score is committed by now: a ranking that is away costs the rank in the answer, not the score.
+/// The score is committed by now: a ranking that is away costs the rank in the answer, not the score. And the ledger is
+/// not asked for it: writing comes first there.
 async fn rank_after(game: &Game, board: &Board, key: &BoardKey, row: &ScoreRow) -> Option<u64> {
-    match game.stores.ranking.apply_one(key, board.order, row).await {
-        Ok((entry, _)) => Some(entry.rank),
-        Err(error) => {
+    let (entry, _) = live(game, key, game.stores.ranking.apply_one(key, board.order, row)).await?;
+    Some(entry.rank)
+}
+
+/// What the ranking says, if it is there and whole.
+async fn live<T>(game: &Game, key: &BoardKey, asked: impl Future<Output = Result<T, StoreError>>) -> Option<T> {
+    // At once, and in this order: what is said of a board that is lost meanwhile does not count.
+    match tokio::join!(asked, game.stores.ranking.is_built(key)) {
+        (Ok(said), Ok(true)) => Some(said),
+        (Ok(_), Ok(false)) => None,
+        (Err(error), _) | (Ok(_), Err(error)) => {
             game.doubt_ranking();
-            tracing::warn!(error = %chain(&error), "the ranking did not take a score");
+            metrics::counter!("ranking_failures_total").increment(1);
+            tracing::warn!(error = %chain(&error), "the ranking does not answer");
             None
         }
     }
@@ -116,7 +126,7 @@ pub struct Standing {
     pub total: u64,
     /// The season.
     pub season: String,
-    /// Whether the ranking is being rebuilt, so that ranks may be too good.
+    /// Whether the ranking is away or being built, so that the ledger was asked.
     pub stale: bool,
 }
 
@@ -133,17 +143,6 @@ pub struct Lines {
     pub next_cursor: Option<String>,
 }
 
-fn seen<T>(game: &Game, result: Result<T, StoreError>) -> Result<T, DomainError> {
-    result.map_err(|error| {
-        game.doubt_ranking();
-        error.into()
-    })
-}
-
-async fn is_stale(game: &Game, key: &BoardKey) -> Result<bool, DomainError> {
-    Ok(!seen(game, game.stores.ranking.is_built(key).await)?)
-}
-
 /// The rank of a player, from 1.
 ///
 /// # Errors
@@ -151,21 +150,23 @@ async fn is_stale(game: &Game, key: &BoardKey) -> Result<bool, DomainError> {
 pub async fn rank(game: &Game, player: &PlayerId, board: Option<&str>) -> Result<Standing, DomainError> {
     let board = game.boards.find(board)?;
     let key = game.boards.key(board);
-    let ranking = &game.stores.ranking;
-    let mut found = seen(game, ranking.rank(&key, board.order, player).await)?;
-    if found.is_none() {
-        // Not there yet is not the same as no score: the ledger knows, and the ranking takes it from there.
-        match game.stores.ledger.score(player, &key).await? {
-            Some(row) => found = Some(seen(game, ranking.apply_one(&key, board.order, &row).await)?),
-            None if game.stores.ledger.player_exists(player).await? => {
-                return Err(DomainError::NotRanked);
-            }
-            None => return Err(DomainError::UnknownPlayer),
-        }
+    let found = live(game, &key, game.stores.ranking.rank(&key, board.order, player)).await;
+    let stale = found.is_none();
+    if let Some(Some((entry, total))) = found {
+        return Ok(Standing { entry, total, season: key.season, stale });
     }
-    let (entry, total) = found.ok_or(DomainError::NotRanked)?;
-    let stale = is_stale(game, &key).await?;
-    Ok(Standing { entry, total, season: key.season, stale })
+    // Not there yet is not the same as no score: the ledger knows.
+    let Some(row) = game.stores.ledger.score(player, &key).await? else {
+        let known = game.stores.ledger.player_exists(player).await?;
+        return Err(if known { DomainError::NotRanked } else { DomainError::UnknownPlayer });
+    };
+    if !stale
+        && let Some((entry, total)) = live(game, &key, game.stores.ranking.apply_one(&key, board.order, &row)).await
+    {
+        return Ok(Standing { entry, total, season: key.season, stale });
+    }
+    let (entry, total) = fallback::line(game, &key, board.order, row.key).await?;
+    Ok(Standing { entry, total, season: key.season, stale: true })
 }
 
 fn check_season(game: &Game, season: Option<&str>) -> Result<(), DomainError> {
@@ -199,12 +200,15 @@ pub async fn page(
     let listing = format!("leaderboard/{key}");
     let after: Option<RankKey> = cursor.map(|cursor| game.cursors.open(&listing, cursor)).transpose()?;
     // One line more than asked for tells whether there is a next page.
-    let found = game.stores.ranking.page(&key, board.order, after.as_ref(), limit + 1).await;
-    let mut page = seen(game, found)?;
+    let found = live(game, &key, game.stores.ranking.page(&key, board.order, after.as_ref(), limit + 1)).await;
+    let stale = found.is_none();
+    let mut page = match found {
+        Some(page) => page,
+        None => fallback::page(game, &key, board.order, after.as_ref(), limit + 1).await?,
+    };
     let more = page.entries.len() > limit as usize;
     page.entries.truncate(limit as usize);
     let next_cursor = page.entries.last().filter(|_| more).map(|last| game.cursors.seal(&listing, &last.key));
-    let stale = is_stale(game, &key).await?;
     Ok(Lines { page, season: key.season, stale, next_cursor })
 }
 
@@ -218,12 +222,16 @@ pub async fn around(game: &Game, board: &str, player: &PlayerId, radius: u32) ->
     checks.finish()?;
     let board = game.boards.find(Some(board))?;
     let key = game.boards.key(board);
-    let found = game.stores.ranking.around(&key, board.order, player, radius).await;
-    let Some(page) = seen(game, found)? else {
+    let found = live(game, &key, game.stores.ranking.around(&key, board.order, player, radius)).await;
+    let stale = found.is_none();
+    let page = match found {
+        Some(page) => page,
+        None => fallback::around(game, &key, board.order, player, radius).await?,
+    };
+    let Some(page) = page else {
         let known = game.stores.ledger.player_exists(player).await?;
         return Err(if known { DomainError::NotRanked } else { DomainError::UnknownPlayer });
     };
-    let stale = is_stale(game, &key).await?;
     Ok(Lines { page, season: key.season, stale, next_cursor: None })
 }
 
@@ -237,7 +245,11 @@ pub async fn among(game: &Game, board: &str, asked: usize, players: &[PlayerId])
     checks.finish()?;
     let board = game.boards.find(Some(board))?;
     let key = game.boards.key(board);
-    let page = seen(game, game.stores.ranking.among(&key, board.order, players).await)?;
-    let stale = is_stale(game, &key).await?;
+    let found = live(game, &key, game.stores.ranking.among(&key, board.order, players)).await;
+    let stale = found.is_none();
+    let page = match found {
+        Some(page) => page,
+        None => fallback::among(game, &key, board.order, players).await?,
+    };
     Ok(Lines { page, season: key.season, stale, next_cursor: None })
 }

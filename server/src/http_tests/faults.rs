@@ -140,8 +140,16 @@ impl Ranking for FaultyRanking {
         self.reach()?.is_built(board).await
     }
 
-    async fn mark_built(&self, board: &BoardKey) -> Result<(), StoreError> {
-        self.reach()?.mark_built(board).await
+    async fn begin_build(&self, board: &BoardKey, owner: &str) -> Result<bool, StoreError> {
+        self.reach()?.begin_build(board, owner).await
+    }
+
+    async fn build(&self, board: &BoardKey, order: Order, rows: &[ScoreRow]) -> Result<(), StoreError> {
+        self.reach()?.build(board, order, rows).await
+    }
+
+    async fn finish_build(&self, board: &BoardKey, owner: &str) -> Result<bool, StoreError> {
+        self.reach()?.finish_build(board, owner).await
     }
 
     async fn lead(&self, owner: &str, at_most: Duration) -> Result<bool, StoreError> {

@@ -25,6 +25,7 @@ use crate::{
         board::{Board, Boards},
         clock::{Clock, OsEntropy, World},
         keys::SigningKeys,
+        reconcile::Reconciler,
         shop::{Catalogue, CatalogueItem},
     },
     lifecycle::{About, Health},
@@ -122,7 +123,9 @@ fn boards() -> Boards {
 impl Server {
     pub async fn start() -> Self {
         let directory = Arc::new(tempfile::tempdir().expect("a directory"));
-        Self::over(directory, Catalogue::starter(), Limits::default()).await
+        let server = Self::over(directory, Catalogue::starter(), Limits::default()).await;
+        Reconciler::new(server.app.game.clone()).round().await.expect("builds the boards");
+        server
     }
 
     /// A server over a directory that another may have used before.

@@ -70,7 +70,7 @@ pub struct Leaderboard {
     next_cursor: Option<String>,
     /// The season.
     season: String,
-    /// True while the ranking is being rebuilt: lines may be missing.
+    /// True while the ranking is away or being rebuilt: the answer comes from the database, which is slower.
     stale: bool,
 }
 

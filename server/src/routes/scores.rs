@@ -35,7 +35,7 @@ pub struct SubmitScore {
 pub struct SubmittedScore {
     /// The leaderboard.
     board: String,
-    /// The player's rank now, from 1. Null while the ranking is not available: the score is recorded all the same.
+    /// The player's rank now, from 1. Null while the ranking is away or being rebuilt: the score is recorded all the same.
     rank: Option<u64>,
     /// The score that counts now.
     best: i64,
@@ -70,7 +70,7 @@ pub struct Rank {
     total: u64,
     /// The running season.
     season: String,
-    /// True while the ranking is being rebuilt: ranks may be better than they will be.
+    /// True while the ranking is away or being rebuilt: the answer comes from the database, which is slower.
     stale: bool,
 }
 

@@ -52,6 +52,10 @@ pub trait Ledger: Send + Sync {
         after: Option<&ScoreCursor>,
         limit: u32,
     ) -> Result<(Vec<(BoardKey, ScoreRow)>, Option<ScoreCursor>), StoreError>;
+    /// How many standings of a board rank up to this key (which need not be one), or all. For when the ranking is away.
+    async fn count_ranked(&self, board: &BoardKey, order: Order, up_to: Option<&RankKey>) -> Result<u64, StoreError>;
+    /// Standings in order of rank, behind the first `skip` of them. For when the ranking is away.
+    async fn ranked(&self, board: &BoardKey, order: Order, skip: u64, limit: u32) -> Result<Vec<RankKey>, StoreError>;
     /// All standings of a board in the order of player ids, behind `after`: for a rebuild.
     async fn all_scores(
         &self,
@@ -139,10 +143,15 @@ pub trait Ranking: Send + Sync {
     ) -> Result<Option<RankPage>, StoreError>;
     /// The lines of these players, in order of rank; who is not on the board is left out.
     async fn among(&self, board: &BoardKey, order: Order, players: &[PlayerId]) -> Result<RankPage, StoreError>;
-    /// Whether a rebuild was finished since it was last empty: false after a loss of data.
+    /// Whether a build was finished since it was last empty: false after a loss of data.
     async fn is_built(&self, board: &BoardKey) -> Result<bool, StoreError>;
-    /// Says that a rebuild is finished.
-    async fn mark_built(&self, board: &BoardKey) -> Result<(), StoreError>;
+    /// Begins to build a board anew beside the one there is; from here on [`Ranking::apply`] reaches both. What this
+    /// owner had begun before is dropped. False: another is building it.
+    async fn begin_build(&self, board: &BoardKey, owner: &str) -> Result<bool, StoreError>;
+    /// Takes standings into the build, as [`Ranking::apply`] does.
+    async fn build(&self, board: &BoardKey, order: Order, rows: &[ScoreRow]) -> Result<(), StoreError>;
+    /// Puts the build in the board's place, at once, if it is whole and still this owner's. False: it is not.
+    async fn finish_build(&self, board: &BoardKey, owner: &str) -> Result<bool, StoreError>;
     /// Whether this process shall keep the ranking for all that share it: one `owner` at a time, until it has not asked
     /// for this long.
     async fn lead(&self, owner: &str, at_most: Duration) -> Result<bool, StoreError>;

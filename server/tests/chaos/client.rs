@@ -5,6 +5,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use axum::body::Body;
+use axum::http::Method;
 use http_body_util::BodyExt as _;
 use hyper_util::client::legacy::Client as Http;
 use hyper_util::client::legacy::connect::HttpConnector;
@@ -90,6 +91,12 @@ impl Client {
         &self.journal.player
     }
 
+    /// One request of this player's, a POST if there is a body, and its only answer.
+    pub async fn ask(&self, path: &str, body: Value) -> Option<(u16, Value)> {
+        let token = self.journal.token.clone();
+        self.once(&Request { path: path.to_owned(), token, key: None, body }).await
+    }
+
     /// Does whatever comes to mind; what is begun in time is carried to its end.
     pub async fn play_until(mut self, done: Arc<AtomicBool>, everybody: Arc<Vec<String>>) -> Journal {
         while !done.load(Ordering::Acquire) {
@@ -150,7 +157,10 @@ impl Client {
     /// One attempt, at any of the servers. Unset: nothing is known of it.
     async fn once(&self, request: &Request) -> Option<(u16, Value)> {
         let door = self.doors[rand::random_range(0..self.doors.len())];
-        let mut builder = axum::http::Request::post(format!("http://{}:{}{}", door.host, door.port, request.path))
+        let method = if request.body.is_null() { Method::GET } else { Method::POST };
+        let mut builder = axum::http::Request::builder()
+            .method(method)
+            .uri(format!("http://{}:{}{}", door.host, door.port, request.path))
             .header("Content-Type", "application/json")
             .header("Authorization", format!("Bearer {}", request.token));
         if let Some(key) = &request.key {

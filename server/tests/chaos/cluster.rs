@@ -9,7 +9,8 @@ use server::store::{DatabaseSettings, LogSettings};
 use tempfile::TempDir;
 
 use crate::client::Doors;
-use crate::harness::{Address, Dynamo, MariaDb, Process, Redis};
+use crate::harness::process::Process;
+use crate::harness::{Address, Dynamo, MariaDb, Redis};
 
 pub const OPERATOR: &str = "the operator key of the chaos";
 
@@ -69,6 +70,11 @@ impl Cluster {
 
     pub fn kill_database(&mut self) {
         self.mariadb.restart(Duration::from_millis(300), &[]);
+    }
+
+    /// Empties the cache, as a failover to a new node does.
+    pub fn flush_cache(&self) {
+        let _: String = self.redis.command(&["FLUSHALL"]);
     }
 
     /// Until it wants traffic.

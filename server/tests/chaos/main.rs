@@ -7,6 +7,7 @@ mod harness;
 mod audit;
 mod client;
 mod cluster;
+mod flush;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -15,6 +16,9 @@ use std::time::Duration;
 use self::client::{Client, Journal};
 use self::cluster::Cluster;
 
+/// Each test needs the whole machine.
+static ALONE: tokio::sync::Mutex<()> = tokio::sync::Mutex::const_new(());
+
 const CLIENTS: usize = 64;
 const SERVER_KILLS: usize = 20;
 /// Every so many kills of a server, the database is killed too.
@@ -22,6 +26,7 @@ const PER_DATABASE_KILL: usize = 4;
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn nothing_acknowledged_is_lost_or_doubled_whatever_is_killed() {
+    let _alone = ALONE.lock().await;
     let since = jiff::Timestamp::now();
     let mut cluster = Cluster::start().await;
     let done = Arc::new(AtomicBool::new(false));

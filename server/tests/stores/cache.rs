@@ -6,7 +6,7 @@ use secrecy::SecretString;
 use server::store::aws::RedisRanking;
 use server::store::{CacheSettings, Order, Ranking, StoreError};
 
-use crate::harness::samples::{board, player_id, row};
+use crate::harness::samples::{board, build, player_id, row};
 use crate::harness::{Address, Certificates, Redis};
 
 const DOWN: Order = Order::Descending;
@@ -19,8 +19,7 @@ fn open(settings: &CacheSettings) -> RedisRanking {
 async fn a_cache_that_is_away_says_so_soon_and_is_used_again_when_it_is_back() {
     let mut redis = Redis::start(&[]);
     let (ranking, board) = (open(&redis.settings()), board());
-    ranking.apply(&board, DOWN, &[row("a", 1, 1, 1)]).await.expect("takes");
-    ranking.mark_built(&board).await.expect("marks");
+    build(&ranking, &board, DOWN, &[row("a", 1, 1, 1)]).await;
     redis.kill();
     let started = Instant::now();
     let error = ranking.rank(&board, DOWN, &player_id("a")).await.expect_err("nobody is there");
@@ -103,7 +102,7 @@ async fn a_boards_keys_lie_in_one_slot() {
         let board = board();
         let (entry, total) = ranking.apply_one(&board, DOWN, &row("a", 1, 1, 1)).await.expect("takes");
         assert_eq!((entry.rank, total), (1, 1));
-        ranking.mark_built(&board).await.expect("marks");
+        build(&ranking, &board, DOWN, &[row("a", 1, 1, 1)]).await;
         assert!(ranking.is_built(&board).await.expect("answers"));
         assert!(ranking.around(&board, DOWN, &player_id("a"), 1).await.expect("reads").is_some());
     }

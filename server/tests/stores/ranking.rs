@@ -8,7 +8,7 @@ use proptest::test_runner::{Config, TestRunner};
 use server::store::{BoardKey, Order, RankKey, RankPage, RankedEntry, Ranking, ScoreRow};
 
 use crate::harness::Backend;
-use crate::harness::samples::{board, player_id, row};
+use crate::harness::samples::{board, build, player_id, row};
 
 crate::contract![
     ranks_start_at_one_and_the_first_to_reach_a_score_leads,
@@ -17,7 +17,9 @@ crate::contract![
     pages_go_on_where_the_last_ended,
     around_is_cut_at_both_ends,
     boards_are_apart,
-    a_board_is_built_when_it_is_marked,
+    a_board_is_built_when_its_build_is_finished,
+    a_build_takes_what_is_written_meanwhile_and_the_place_at_once,
+    a_board_has_one_builder_at_a_time,
     rows_at_once_leave_the_highest_version,
     any_history_ranks_as_the_model_does,
 ];
@@ -130,18 +132,48 @@ async fn boards_are_apart(backend: Backend) {
     assert_eq!(names(&ranking.page(&two, Order::Ascending, None, 9).await.expect("reads")), [(1, "b"), (2, "a")]);
 }
 
-async fn a_board_is_built_when_it_is_marked(backend: Backend) {
+async fn a_board_is_built_when_its_build_is_finished(backend: Backend) {
     let (ranking, one) = (backend.ranking().await, board());
     assert!(!ranking.is_built(&one).await.expect("answers"));
     ranking.apply(&one, Order::Descending, &[row("a", 1, 1, 1)]).await.expect("takes");
     assert!(!ranking.is_built(&one).await.expect("answers"), "a score is no rebuild");
-    ranking.mark_built(&one).await.expect("marks");
+    build(&*ranking.store, &one, Order::Descending, &[row("a", 1, 1, 1)]).await;
     assert!(ranking.is_built(&one).await.expect("answers"));
     let page = ranking.page(&one, Order::Descending, None, 9).await.expect("reads");
     assert_eq!((names(&page), page.total), (vec![(1, "a")], 1), "the mark is nobody's rank");
     let empty = board();
-    ranking.mark_built(&empty).await.expect("marks");
+    build(&*ranking.store, &empty, Order::Descending, &[]).await;
     assert!(ranking.is_built(&empty).await.expect("answers"), "no players, but built");
+}
+
+async fn a_build_takes_what_is_written_meanwhile_and_the_place_at_once(backend: Backend) {
+    let (ranking, board, down) = (backend.ranking().await, board(), Order::Descending);
+    build(&*ranking.store, &board, down, &[row("a", 1, 1, 1), row("gone", 9, 1, 1)]).await;
+    assert!(ranking.begin_build(&board, "me").await.expect("begins"));
+    ranking.build(&board, down, &[row("a", 1, 1, 1), row("b", 2, 1, 1)]).await.expect("takes");
+    ranking.apply(&board, down, &[row("b", 5, 2, 2), row("c", 3, 2, 1)]).await.expect("takes");
+    // Read before the last write, and late.
+    ranking.build(&board, down, &[row("b", 2, 1, 1)]).await.expect("takes");
+    let before = ranking.page(&board, down, None, 9).await.expect("reads");
+    assert_eq!(names(&before), [(1, "gone"), (2, "b"), (3, "c"), (4, "a")]);
+    assert!(ranking.finish_build(&board, "me").await.expect("finishes"));
+    assert_eq!(names(&ranking.page(&board, down, None, 9).await.expect("reads")), [(1, "b"), (2, "c"), (3, "a")]);
+    assert!(ranking.is_built(&board).await.expect("answers"));
+    assert!(!ranking.finish_build(&board, "me").await.expect("answers"), "there is nothing more to finish");
+}
+
+async fn a_board_has_one_builder_at_a_time(backend: Backend) {
+    let (ranking, board, down) = (backend.ranking().await, board(), Order::Descending);
+    assert!(ranking.begin_build(&board, "first").await.expect("begins"));
+    ranking.build(&board, down, &[row("a", 1, 1, 1)]).await.expect("takes");
+    assert!(!ranking.begin_build(&board, "second").await.expect("answers"));
+    assert!(!ranking.finish_build(&board, "second").await.expect("answers"));
+    assert!(!ranking.is_built(&board).await.expect("answers"));
+    assert!(ranking.begin_build(&board, "first").await.expect("begins again"));
+    ranking.build(&board, down, &[row("b", 2, 1, 1)]).await.expect("takes");
+    assert!(ranking.finish_build(&board, "first").await.expect("finishes"));
+    assert_eq!(names(&ranking.page(&board, down, None, 9).await.expect("reads")), [(1, "b")]);
+    assert!(ranking.begin_build(&board, "second").await.expect("begins"));
 }
 
 async fn rows_at_once_leave_the_highest_version(backend: Backend) {
@@ -199,7 +231,7 @@ async fn any_history_ranks_as_the_model_does(backend: Backend) {
     let handle = tokio::runtime::Handle::current();
     let store = ranking.store.clone();
     let property = move || {
-        let mut runner = TestRunner::new(Config { cases: 60, failure_persistence: None, ..Config::default() });
+        let mut runner = TestRunner::new(Config { cases: 340, failure_persistence: None, ..Config::default() });
         runner
             .run(&history(), |(descending, steps, limit, radius)| {
                 let order = if descending { Order::Descending } else { Order::Ascending };

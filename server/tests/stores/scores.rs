@@ -3,7 +3,7 @@
 use std::collections::HashSet;
 
 use futures::future::join_all;
-use server::store::{BoardKey, PlayerId, ScoreOutcome, ScoreResult, ScoreRow};
+use server::store::{BoardKey, Order, PlayerId, RankKey, ScoreOutcome, ScoreResult, ScoreRow};
 
 use crate::harness::Backend;
 use crate::harness::samples::{at, board, player, player_id, score, sum};
@@ -17,6 +17,7 @@ crate::contract![
     an_unknown_player_has_no_score,
     recent_changes_are_listed_once_each_in_order,
     a_board_is_listed_by_player,
+    a_board_is_listed_by_rank,
     old_runs_and_sessions_are_purged,
 ];
 
@@ -195,6 +196,30 @@ async fn a_board_is_listed_by_player(backend: Backend) {
         listed.extend(rows.into_iter().map(|row| row.key.player));
     }
     assert_eq!(listed, players);
+}
+
+async fn a_board_is_listed_by_rank(backend: Backend) {
+    let (ledger, board) = (backend.ledger().await, board());
+    let mut keys = Vec::new();
+    // Ties, and times and ids that decide them.
+    for (points, second) in [(5, 3), (5, 1), (i64::MIN, 2), (i64::MAX, 9), (5, 1), (0, 4)] {
+        let who = player(&*ledger.store, 0).await;
+        ledger.record_score(&score(&who, &board, points, "r", at(second))).await.expect("records");
+        keys.push(RankKey { score: points, achieved_at: at(second), player: who });
+    }
+    for order in [Order::Descending, Order::Ascending] {
+        keys.sort_by_key(|key| key.encode(order));
+        assert_eq!(ledger.ranked(&board, order, 0, 100).await.expect("reads"), keys);
+        assert_eq!(ledger.ranked(&board, order, 2, 3).await.expect("reads"), keys[2..5]);
+        assert_eq!(ledger.ranked(&board, order, 6, 3).await.expect("reads"), []);
+        for (place, key) in (1..).zip(&keys) {
+            assert_eq!(ledger.count_ranked(&board, order, Some(key)).await.expect("counts"), place);
+        }
+        let between = RankKey { score: 5, achieved_at: at(2), player: player_id("nobody") };
+        let due = keys.iter().filter(|key| key.encode(order) <= between.encode(order)).count() as u64;
+        assert_eq!(ledger.count_ranked(&board, order, Some(&between)).await.expect("counts"), due);
+        assert_eq!(ledger.count_ranked(&board, order, None).await.expect("counts"), 6);
+    }
 }
 
 async fn old_runs_and_sessions_are_purged(backend: Backend) {

@@ -9,8 +9,8 @@ use super::{
     outbox, scores,
 };
 use crate::store::{
-    AccountOutcome, BoardKey, Event, Grant, GrantOutcome, Ledger, LedgerEntry, NewAccount, PlayerId, Profile,
-    PurchaseOrder, PurchaseOutcome, PurchaseRow, ScoreCursor, ScoreOutcome, ScoreRow, ScoreWrite, SessionRow,
+    AccountOutcome, BoardKey, Event, Grant, GrantOutcome, Ledger, LedgerEntry, NewAccount, Order, PlayerId, Profile,
+    PurchaseOrder, PurchaseOutcome, PurchaseRow, RankKey, ScoreCursor, ScoreOutcome, ScoreRow, ScoreWrite, SessionRow,
     StoreError,
 };
 
@@ -87,6 +87,14 @@ impl Ledger for SqliteLedger {
         limit: u32,
     ) -> Result<(Vec<(BoardKey, ScoreRow)>, Option<ScoreCursor>), StoreError> {
         scores::recent(&self.db, since, after, limit).await
+    }
+
+    async fn count_ranked(&self, board: &BoardKey, order: Order, up_to: Option<&RankKey>) -> Result<u64, StoreError> {
+        scores::count_ranked(&self.db, board, order, up_to).await
+    }
+
+    async fn ranked(&self, board: &BoardKey, order: Order, skip: u64, limit: u32) -> Result<Vec<RankKey>, StoreError> {
+        scores::ranked(&self.db, board, order, skip, limit).await
     }
 
     async fn all_scores(

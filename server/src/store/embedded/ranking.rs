@@ -60,20 +60,36 @@ impl Standings {
     }
 }
 
+impl Place {
+    fn apply(&mut self, order: Order, row: &ScoreRow) {
+        self.standings.apply(order, row);
+        if let Some((_, build)) = &mut self.build {
+            build.apply(order, row);
+        }
+    }
+}
+
 /// Ranks of all boards of one process.
 #[derive(Default)]
 pub struct InProcessRanking {
-    boards: RwLock<HashMap<BoardKey, Standings>>,
+    boards: RwLock<HashMap<BoardKey, Place>>,
+}
+
+/// A board, and the build that may take its place.
+#[derive(Default)]
+struct Place {
+    standings: Standings,
+    build: Option<(String, Standings)>,
 }
 
 impl InProcessRanking {
     // A panic cannot leave a board half changed in a way that a later apply does not mend, so poison is ignored.
     fn read<T>(&self, board: &BoardKey, empty: T, read: impl FnOnce(&Standings) -> T) -> T {
         let boards = self.boards.read().unwrap_or_else(PoisonError::into_inner);
-        boards.get(board).map_or(empty, read)
+        boards.get(board).map_or(empty, |place| read(&place.standings))
     }
 
-    fn write<T>(&self, board: &BoardKey, write: impl FnOnce(&mut Standings) -> T) -> T {
+    fn write<T>(&self, board: &BoardKey, write: impl FnOnce(&mut Place) -> T) -> T {
         let mut boards = self.boards.write().unwrap_or_else(PoisonError::into_inner);
         write(boards.entry(board.clone()).or_default())
     }
@@ -82,7 +98,7 @@ impl InProcessRanking {
 #[async_trait]
 impl Ranking for InProcessRanking {
     async fn apply(&self, board: &BoardKey, order: Order, rows: &[ScoreRow]) -> Result<(), StoreError> {
-        self.write(board, |standings| rows.iter().for_each(|row| standings.apply(order, row)));
+        self.write(board, |place| rows.iter().for_each(|row| place.apply(order, row)));
         Ok(())
     }
 
@@ -92,8 +108,9 @@ impl Ranking for InProcessRanking {
         order: Order,
         row: &ScoreRow,
     ) -> Result<(RankedEntry, u64), StoreError> {
-        self.write(board, |standings| {
-            standings.apply(order, row);
+        self.write(board, |place| {
+            place.apply(order, row);
+            let standings = &place.standings;
             let entry = standings.index_of(&row.key.player).and_then(|index| standings.entry(index, order));
             let missing = || StoreError::Corrupt { store: "cache", what: format!("{board} lost {}", row.key.player) };
             Ok((entry.unwrap_or_else(|| Err(missing()))?, standings.total()))
@@ -156,9 +173,32 @@ impl Ranking for InProcessRanking {
         Ok(self.read(board, false, |standings| standings.built))
     }
 
-    async fn mark_built(&self, board: &BoardKey) -> Result<(), StoreError> {
-        self.write(board, |standings| standings.built = true);
+    async fn begin_build(&self, board: &BoardKey, owner: &str) -> Result<bool, StoreError> {
+        Ok(self.write(board, |place| {
+            let free = place.build.as_ref().is_none_or(|(builder, _)| builder == owner);
+            if free {
+                place.build = Some((owner.to_owned(), Standings::default()));
+            }
+            free
+        }))
+    }
+
+    async fn build(&self, board: &BoardKey, order: Order, rows: &[ScoreRow]) -> Result<(), StoreError> {
+        self.write(board, |place| {
+            if let Some((_, build)) = &mut place.build {
+                rows.iter().for_each(|row| build.apply(order, row));
+            }
+        });
         Ok(())
+    }
+
+    async fn finish_build(&self, board: &BoardKey, owner: &str) -> Result<bool, StoreError> {
+        Ok(self.write(board, |place| {
+            let Some((_, mut built)) = place.build.take_if(|(builder, _)| builder == owner) else { return false };
+            built.built = true;
+            place.standings = built;
+            true
+        }))
     }
 
     async fn lead(&self, _: &str, _: Duration) -> Result<bool, StoreError> {

@@ -8,7 +8,7 @@ use super::{
     outbox,
 };
 use crate::store::{
-    BoardKey, PlayerId, RankKey, ScoreCursor, ScoreOutcome, ScoreResult, ScoreRow, ScoreWrite, StoreError,
+    BoardKey, Order, PlayerId, RankKey, ScoreCursor, ScoreOutcome, ScoreResult, ScoreRow, ScoreWrite, StoreError,
 };
 
 const RECORD: &str = "record_score";
@@ -208,4 +208,56 @@ pub(super) async fn all(
             .await
             .map_err(failed("all_scores"))?;
     rows.iter().map(score_row).collect()
+}
+
+pub(super) async fn count_ranked(
+    db: &Db,
+    board: &BoardKey,
+    order: Order,
+    up_to: Option<&RankKey>,
+) -> Result<u64, StoreError> {
+    let sql = match (up_to, order) {
+        (None, _) => "SELECT COUNT(*) FROM scores WHERE board = ? AND season = ?",
+        (Some(_), Order::Descending) => {
+            "SELECT COUNT(*) FROM scores WHERE board = ? AND season = ? \
+             AND (score > ?3 OR (score = ?3 AND (achieved_at, player) <= (?4, ?5)))"
+        }
+        (Some(_), Order::Ascending) => {
+            "SELECT COUNT(*) FROM scores WHERE board = ? AND season = ? \
+             AND (score < ?3 OR (score = ?3 AND (achieved_at, player) <= (?4, ?5)))"
+        }
+    };
+    let mut query = sqlx::query_scalar::<_, i64>(sql).bind(&board.board).bind(&board.season);
+    if let Some(key) = up_to {
+        query = query.bind(key.score).bind(key.achieved_at.as_microsecond()).bind(key.player.as_str());
+    }
+    let count = query.fetch_one(db.readers()).await.map_err(failed("count_ranked"))?;
+    Ok(count.unsigned_abs())
+}
+
+pub(super) async fn ranked(
+    db: &Db,
+    board: &BoardKey,
+    order: Order,
+    skip: u64,
+    limit: u32,
+) -> Result<Vec<RankKey>, StoreError> {
+    let sql = match order {
+        Order::Descending => {
+            "SELECT * FROM scores WHERE board = ? AND season = ? \
+             ORDER BY score DESC, achieved_at, player LIMIT ? OFFSET ?"
+        }
+        Order::Ascending => {
+            "SELECT * FROM scores WHERE board = ? AND season = ? ORDER BY score, achieved_at, player LIMIT ? OFFSET ?"
+        }
+    };
+    let rows = sqlx::query(sql)
+        .bind(&board.board)
+        .bind(&board.season)
+        .bind(limit)
+        .bind(i64::try_from(skip).unwrap_or(i64::MAX))
+        .fetch_all(db.readers())
+        .await
+        .map_err(failed("ranked"))?;
+    rows.iter().map(|row| Ok(score_row(row)?.key)).collect()
 }

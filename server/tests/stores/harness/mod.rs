@@ -4,7 +4,7 @@ mod backend;
 mod certificates;
 mod dynamo;
 mod mariadb;
-mod process;
+pub mod process;
 mod redis;
 pub mod samples;
 
@@ -12,5 +12,5 @@ pub use backend::Backend;
 pub use certificates::Certificates;
 pub use dynamo::Dynamo;
 pub use mariadb::MariaDb;
-pub use process::{Address, Process};
+pub use process::Address;
 pub use redis::{Redis, Tls};

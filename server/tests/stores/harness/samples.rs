@@ -5,7 +5,8 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use jiff::{SignedDuration, Timestamp};
 use serde_json::json;
 use server::store::{
-    AccountOutcome, BoardKey, Event, Grant, Ledger, NewAccount, PlayerId, PurchaseOrder, RankKey, ScoreRow, ScoreWrite,
+    AccountOutcome, BoardKey, Event, Grant, Ledger, NewAccount, Order, PlayerId, PurchaseOrder, RankKey, Ranking,
+    ScoreRow, ScoreWrite,
 };
 
 /// A board that no other test uses.
@@ -118,4 +119,11 @@ pub async fn ledger_sum(ledger: &dyn Ledger, player: &PlayerId) -> (i64, usize) 
         sum += page.iter().map(|entry| entry.delta).sum::<i64>();
         count += page.len();
     }
+}
+
+/// Fills a board as a rebuild does.
+pub async fn build(ranking: &dyn Ranking, board: &BoardKey, order: Order, rows: &[ScoreRow]) {
+    assert!(ranking.begin_build(board, "test").await.expect("begins"));
+    ranking.build(board, order, rows).await.expect("takes");
+    assert!(ranking.finish_build(board, "test").await.expect("finishes"));
 }

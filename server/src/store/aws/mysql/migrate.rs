@@ -45,6 +45,7 @@ pub(super) const MIGRATIONS: &[Migration] = migrations![
     7 "0007_coin_grants",
     8 "0008_coin_ledger",
     9 "0009_outbox",
+    10 "0010_scores_by_rank",
 ];
 
 /// To reach the database at start: a new one may still be coming up.

@@ -6,6 +6,7 @@ mod error;
 mod migrate;
 mod outbox;
 mod pool;
+mod ranked;
 mod rows;
 mod score_plan;
 mod score_writer;
@@ -21,9 +22,9 @@ use jiff::Timestamp;
 use self::pool::Database;
 use self::score_writer::{ScoreWriter, WRITERS};
 use crate::store::{
-    AccountOutcome, BoardKey, DatabaseSettings, Event, Grant, GrantOutcome, Ledger, LedgerEntry, NewAccount, PlayerId,
-    Profile, PurchaseOrder, PurchaseOutcome, PurchaseRow, ScoreCursor, ScoreOutcome, ScoreRow, ScoreWrite, SessionRow,
-    StoreError,
+    AccountOutcome, BoardKey, DatabaseSettings, Event, Grant, GrantOutcome, Ledger, LedgerEntry, NewAccount, Order,
+    PlayerId, Profile, PurchaseOrder, PurchaseOutcome, PurchaseRow, RankKey, ScoreCursor, ScoreOutcome, ScoreRow,
+    ScoreWrite, SessionRow, StoreError,
 };
 
 /// Runs one attempt of `$work` with shared copies of `$name`s, which every attempt needs anew.
@@ -71,6 +72,11 @@ impl MySqlLedger {
     fn replica(&self) -> Option<&Database> {
         let count = self.replicas.len();
         (count > 0).then(|| &self.replicas[self.next_replica.fetch_add(1, Ordering::Relaxed) % count])
+    }
+
+    /// A replica where there is one: for what may lag.
+    fn any(&self) -> &Database {
+        self.replica().unwrap_or(&self.primary)
     }
 
     /// A page of a ledger from a replica, if that holds the entry the page follows: then it holds all before it too.
@@ -163,6 +169,18 @@ impl Ledger for MySqlLedger {
     ) -> Result<(Vec<(BoardKey, ScoreRow)>, Option<ScoreCursor>), StoreError> {
         run!(self.primary, "reading recent scores", [after = after.cloned()], |c| {
             scores::recent(c, since, Option::as_ref(&after), limit)
+        })
+    }
+
+    async fn count_ranked(&self, board: &BoardKey, order: Order, up_to: Option<&RankKey>) -> Result<u64, StoreError> {
+        run!(self.any(), "counting a board", [board = board.clone(), up_to = up_to.cloned()], |c| {
+            ranked::count(c, &board, order, Option::as_ref(&up_to))
+        })
+    }
+
+    async fn ranked(&self, board: &BoardKey, order: Order, skip: u64, limit: u32) -> Result<Vec<RankKey>, StoreError> {
+        run!(self.any(), "reading a board by rank", [board = board.clone()], |c| {
+            ranked::slice(c, &board, order, skip, limit)
         })
     }
 

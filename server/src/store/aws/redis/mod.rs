@@ -17,6 +17,8 @@ use crate::store::{
 
 /// Rows of one call: a script blocks the server while it runs.
 const ROWS: usize = 256;
+/// A builder that is silent for so long is dead, and another may begin.
+const BUILDER_SILENT_MS: u64 = 30_000;
 
 /// Ranks, in Redis.
 pub struct RedisRanking {
@@ -32,7 +34,9 @@ struct Scripts {
     page: Script,
     around: Script,
     built: Script,
-    mark: Script,
+    begin_build: Script,
+    keep_build: Script,
+    finish_build: Script,
     lead: Script,
     check: Script,
 }
@@ -45,7 +49,9 @@ impl Scripts {
             page: Script::new(include_str!("page.lua")),
             around: Script::new(include_str!("around.lua")),
             built: Script::new(include_str!("built.lua")),
-            mark: Script::new("return redis.call('HSET', KEYS[2], '', '1')"),
+            begin_build: Script::new(include_str!("begin_build.lua")),
+            keep_build: Script::new(include_str!("keep_build.lua")),
+            finish_build: Script::new(include_str!("finish_build.lua")),
             lead: Script::new(include_str!("lead.lua")),
             check: Script::new("redis.call('SET', KEYS[1], '1', 'EX', 60) return redis.call('GET', KEYS[1])"),
         }
@@ -80,10 +86,17 @@ impl RedisRanking {
         self.primary.run(operation, script).await
     }
 
-    fn apply_script(&self, board: &BoardKey, order: Order, rows: &[ScoreRow]) -> redis::ScriptInvocation<'_> {
-        let keys = Keys::of(board);
+    /// Takes standings into these keys, and into a build that is under way.
+    fn standings_script(
+        &self,
+        keys: Keys,
+        board: &BoardKey,
+        order: Order,
+        rows: &[ScoreRow],
+    ) -> redis::ScriptInvocation<'_> {
+        let build = Keys::of_build(board);
         let mut script = self.scripts.apply.key(keys.members);
-        script.key(keys.standings);
+        script.key(keys.standings).key(build.members).key(build.standings);
         for row in rows {
             script.arg(row.key.player.as_str()).arg(standing(row, order));
         }
@@ -100,6 +113,14 @@ struct Keys {
 impl Keys {
     fn of(board: &BoardKey) -> Self {
         Self { members: format!("rank:{{{board}}}:members"), standings: format!("rank:{{{board}}}:standings") }
+    }
+
+    /// Where it is built anew, before it takes the board's place.
+    fn of_build(board: &BoardKey) -> Self {
+        Self {
+            members: format!("rank:{{{board}}}:build:members"),
+            standings: format!("rank:{{{board}}}:build:standings"),
+        }
     }
 }
 
@@ -144,7 +165,7 @@ fn rank_page((total, first, members): Lines, order: Order) -> Result<RankPage, S
 impl Ranking for RedisRanking {
     async fn apply(&self, board: &BoardKey, order: Order, rows: &[ScoreRow]) -> Result<(), StoreError> {
         for some in rows.chunks(ROWS) {
-            let script = self.apply_script(board, order, some);
+            let script = self.standings_script(Keys::of(board), board, order, some);
             let _: redis::Value = self.primary.run("taking standings", &script).await?;
         }
         Ok(())
@@ -156,7 +177,7 @@ impl Ranking for RedisRanking {
         order: Order,
         row: &ScoreRow,
     ) -> Result<(RankedEntry, u64), StoreError> {
-        let script = self.apply_script(board, order, std::slice::from_ref(row));
+        let script = self.standings_script(Keys::of(board), board, order, std::slice::from_ref(row));
         let (rank, member, total): (u64, Vec<u8>, u64) = self.primary.run("taking a standing", &script).await?;
         Ok((entry(rank, &member, order)?, total))
     }
@@ -222,12 +243,30 @@ impl Ranking for RedisRanking {
         self.primary.run("asking for a board", &script).await
     }
 
-    async fn mark_built(&self, board: &BoardKey) -> Result<(), StoreError> {
-        let keys = Keys::of(board);
-        let mut script = self.scripts.mark.key(keys.members);
-        script.key(keys.standings);
-        let _: redis::Value = self.primary.run("marking a board", &script).await?;
+    async fn begin_build(&self, board: &BoardKey, owner: &str) -> Result<bool, StoreError> {
+        let build = Keys::of_build(board);
+        let mut script = self.scripts.begin_build.key(build.members);
+        script.key(build.standings).arg(owner).arg(BUILDER_SILENT_MS);
+        self.primary.run("beginning a board", &script).await
+    }
+
+    async fn build(&self, board: &BoardKey, order: Order, rows: &[ScoreRow]) -> Result<(), StoreError> {
+        for some in rows.chunks(ROWS) {
+            let script = self.standings_script(Keys::of_build(board), board, order, some);
+            let _: redis::Value = self.primary.run("building a board", &script).await?;
+        }
+        let build = Keys::of_build(board);
+        let mut script = self.scripts.keep_build.key(build.members);
+        script.key(build.standings).arg(BUILDER_SILENT_MS);
+        let _: redis::Value = self.primary.run("building a board", &script).await?;
         Ok(())
+    }
+
+    async fn finish_build(&self, board: &BoardKey, owner: &str) -> Result<bool, StoreError> {
+        let (keys, build) = (Keys::of(board), Keys::of_build(board));
+        let mut script = self.scripts.finish_build.key(keys.members);
+        script.key(keys.standings).key(build.members).key(build.standings).arg(owner);
+        self.primary.run("finishing a board", &script).await
     }
 
     async fn lead(&self, owner: &str, at_most: Duration) -> Result<bool, StoreError> {
