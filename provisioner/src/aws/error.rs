@@ -89,6 +89,11 @@ impl CallError {
             || (self.failure == Failure::Refused && self.status.is_some_and(|status| status >= 500))
     }
 
+    /// The service, where the endpoint does not offer it or this action of it.
+    pub fn lacking(&self) -> Option<&str> {
+        (self.failure == Failure::NotImplemented).then(|| self.call.split(' ').next().unwrap_or("aws"))
+    }
+
     /// Whether the service says that the thing does not exist.
     pub fn is_not_found(&self) -> bool {
         self.code.as_deref().is_some_and(super::codes::is_not_found)
@@ -110,6 +115,10 @@ where
         let message = metadata.and_then(|m| m.message()).map(str::to_owned);
         let failure = match &error {
             _ if status == Some(501) || (html && status.is_some_and(|s| s >= 500)) => Failure::NotImplemented,
+            // AWS's own codes for an action that a service does not have.
+            _ if matches!(code.as_deref(), Some("InvalidAction" | "UnknownOperationException")) => {
+                Failure::NotImplemented
+            }
             SdkError::TimeoutError(_) => Failure::TimedOut,
             SdkError::DispatchFailure(e) if e.is_timeout() => Failure::TimedOut,
             SdkError::DispatchFailure(e) if e.is_io() => Failure::Unreachable,

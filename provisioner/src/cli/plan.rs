@@ -41,6 +41,11 @@ pub fn up_failed(run: &Run, error: &crate::engine::up::UpError) -> Ended {
     use crate::engine::up::UpError;
     match error {
         UpError::Lease(LeaseError::Held(_)) => run.fail(Exit::Held, error, None),
+        UpError::Lacking { .. } => run.fail(
+            Exit::Failed,
+            error,
+            Some("take these sections out of the blueprint, or use an endpoint that offers them; nothing was changed"),
+        ),
         UpError::Place(_) => run.fail(Exit::Failed, error, Some("nothing was changed")),
         UpError::Observe(_) => run.fail(Exit::Failed, error, Some("nothing was changed; run the command again")),
         _ => run.fail(Exit::Failed, error, Some("run the command again to go on")),

@@ -14,6 +14,8 @@ pub struct Inventory {
     pub live: BTreeMap<String, Observed>,
     /// Further resources of an address that is taken: left behind by a run that was killed.
     pub extra: Vec<Observed>,
+    /// Kinds that the endpoint does not offer, with their services. AWS itself offers all.
+    pub absent: BTreeMap<&'static str, String>,
 }
 
 /// A kind that could not be listed.
@@ -37,15 +39,22 @@ pub async fn observe_kinds(cx: &Cx, names: impl Iterator<Item = &'static str>) -
         .filter_map(kinds::named)
         .map(|kind| async move {
             let listed = NODE.scope(String::new(), kind.list(cx)).await;
-            listed.map_err(|source| ObserveError { kind: kind.name(), source })
+            (kind.name(), listed)
         })
         .collect();
     let mut all = Vec::new();
-    while let Some(listed) = asked.next().await {
-        all.extend(listed?);
+    let mut absent = BTreeMap::new();
+    while let Some((kind, listed)) = asked.next().await {
+        match listed {
+            Ok(listed) => all.extend(listed),
+            Err(source) => match source.lacking().filter(|_| cx.aws.endpoint_url.is_some()) {
+                Some(service) => drop(absent.insert(kind, service.to_owned())),
+                None => return Err(ObserveError { kind, source }),
+            },
+        }
     }
     drop(asked);
-    Ok(Inventory::of(all))
+    Ok(Inventory { absent, ..Inventory::of(all) })
 }
 
 impl Inventory {

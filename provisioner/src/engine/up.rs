@@ -1,5 +1,6 @@
 //! `up`: observe -> plan -> confirm -> apply -> observe again -> no change.
 
+use std::collections::BTreeSet;
 use std::path::Path;
 
 use super::apply::{Outcome, apply};
@@ -40,6 +41,14 @@ pub enum UpError {
         address: String,
         /// Why.
         source: crate::kinds::Error,
+    },
+    /// The endpoint is no whole AWS.
+    #[error("this endpoint does not offer {services}, which {sections} of the blueprint need")]
+    Lacking {
+        /// The services.
+        services: String,
+        /// The sections that need them.
+        sections: String,
     },
     /// The stack bucket cannot be made.
     #[error("cannot make the stack's bucket")]
@@ -93,6 +102,7 @@ impl<'a> Asked<'a> {
             cx.artifact = place.artifact.clone();
         }
         let desired = Desired::of(self.blueprint, &place)?;
+        lacking(&desired, &inventory)?;
         let mut plan = plan(&place.stack, &desired, &inventory);
         if self.blueprint.servers.is_some() && self.blueprint.domain.is_none() {
             plan.warnings.push("without [domain] there is no certificate: the players' tokens travel in clear".into());
@@ -146,6 +156,35 @@ pub async fn look(
 ) -> Result<Planned, UpError> {
     session.phase("observing");
     Asked::new(session, blueprint, directory, options).await?.look().await
+}
+
+/// Fails where the endpoint lacks a service that the blueprint needs: before anything is made.
+fn lacking(desired: &Desired, inventory: &Inventory) -> Result<(), UpError> {
+    let services: BTreeSet<&str> =
+        desired.nodes.values().filter_map(|node| inventory.absent.get(node.kind)).map(String::as_str).collect();
+    if services.is_empty() {
+        return Ok(());
+    }
+    let sections: BTreeSet<&str> = services.iter().map(|service| section_of(service)).collect();
+    Err(UpError::Lacking { services: joined(&services), sections: joined(&sections) })
+}
+
+fn joined(names: &BTreeSet<&str>) -> String {
+    names.iter().copied().collect::<Vec<_>>().join(", ")
+}
+
+/// The section of the blueprint that cannot do without a service.
+fn section_of(service: &str) -> &'static str {
+    match service {
+        "rds" => "[database]",
+        "elasticache" => "[cache]",
+        "dynamodb" => "[log]",
+        "autoscaling" | "elasticloadbalancingv2" => "[servers]",
+        "cloudfront" => "[assets]",
+        "route53" | "acm" => "[domain]",
+        "cloudwatch" | "sns" => "[alarms]",
+        _ => "[network] and [stack]",
+    }
 }
 
 /// Secrets that would be made anew although what they open stays as it is, and keeps the old password.

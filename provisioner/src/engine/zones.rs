@@ -7,6 +7,7 @@ use aws_sdk_ec2::types::{Filter, LocationType};
 use super::observed::Inventory;
 use super::place::{PlaceError, lookup};
 use crate::aws::Aws;
+use crate::aws::error::CallError;
 use crate::blueprint::{Blueprint, Tier, ZoneSpec};
 
 /// The region's zones that offer the servers' and the database's types, by name.
@@ -85,7 +86,11 @@ async fn with_instance_type(aws: &Aws, blueprint: &Blueprint) -> Result<Option<B
         .filters(Filter::builder().name("instance-type").values(&servers.instance_type).build())
         .send()
         .await
-        .map_err(|e| lookup("the zones that offer the instance type", e.into()))?;
+        .map_err(CallError::from);
+    let answer = match answer {
+        Err(error) if error.lacking().is_some() => return Ok(None),
+        answer => answer.map_err(|error| lookup("the zones that offer the instance type", error))?,
+    };
     let zones = answer.instance_type_offerings().iter().filter_map(|offer| offer.location().map(str::to_owned));
     some_zones(aws, &servers.instance_type, zones)
 }
@@ -100,7 +105,12 @@ async fn with_database_class(aws: &Aws, blueprint: &Blueprint) -> Result<Option<
         .vpc(true)
         .send()
         .await
-        .map_err(|e| lookup("the zones that offer the database class", e.into()))?;
+        .map_err(CallError::from);
+    let answer = match answer {
+        // Whether such an endpoint has what the blueprint needs is asked of every kind.
+        Err(error) if error.lacking().is_some() => return Ok(None),
+        answer => answer.map_err(|error| lookup("the zones that offer the database class", error))?,
+    };
     let options = answer.orderable_db_instance_options().iter();
     let of_version = options
         .filter(|option| option.engine_version().is_some_and(|version| version.starts_with(&database.engine_version)));

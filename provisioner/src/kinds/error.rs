@@ -74,6 +74,14 @@ impl From<aws_smithy_types::error::operation::BuildError> for Error {
 }
 
 impl Error {
+    /// The service that the endpoint does not offer, where that is the cause.
+    pub fn lacking(&self) -> Option<&str> {
+        match self {
+            Self::Call(error) => error.lacking(),
+            _ => None,
+        }
+    }
+
     /// Something of the wanted name exists and does not carry the stack's tags.
     pub fn taken(what: impl std::fmt::Display) -> Self {
         Self::Refused {
