@@ -80,7 +80,9 @@ impl Recording {
     /// Records `up` and `down` of a blueprint on a control plane without waits.
     pub fn of(blueprint: &str) -> Self {
         let aws = LocalAws::start(&["--no-waits", "--control-plane-only"]);
-        let blueprint = aws.blueprint("recorded.toml", blueprint);
+        aws.blueprint("game-server", &small_program());
+        let blueprint = blueprint.replace("[servers]", "[servers]\nartifact = \"game-server\"");
+        let blueprint = aws.blueprint("recorded.toml", &blueprint);
         let mut reader = Reader::start();
         let empty = reader.read(&aws);
         aws.control("POST", "/_local/recording", "");
@@ -177,6 +179,15 @@ fn is_drawn(name: &str) -> bool {
 fn stops(aws: &LocalAws) -> Vec<Stop> {
     let recorded = aws.control("GET", "/_local/recording", "");
     recorded["calls"].as_array().expect("recorded calls").iter().enumerate().map(Stop::of).collect()
+}
+
+/// The header of an x86-64 program and nothing more: every run hashes and uploads the release.
+fn small_program() -> String {
+    let ident = "\x7fELF\x02\x01\x01\0\0\0\0\0\0\0\0\0";
+    let (executable, x86_64, version) = ("\x02\0", "\x3e\0", "\x01\0\0\0");
+    let (offsets, flags) = ("\0".repeat(24), "\0".repeat(4));
+    let (own_size, tables) = ("\x40\0", "\x38\0\0\0\x40\0\0\0\0\0");
+    [ident, executable, x86_64, version, &offsets, &flags, own_size, tables].concat()
 }
 
 fn up(blueprint: &str) -> [&str; 4] {
