@@ -108,3 +108,39 @@ pub fn start_metrics() -> Result<PrometheusHandle, BoxError> {
     metrics::set_global_recorder(recorder)?;
     Ok(handle)
 }
+
+#[cfg(test)]
+mod tests {
+    use std::{collections::BTreeSet, fs, path::Path};
+
+    /// The names in calls of the macros, in all files below a directory.
+    fn used(directory: &Path, names: &mut BTreeSet<String>) {
+        for entry in fs::read_dir(directory).expect("a directory") {
+            let path = entry.expect("an entry").path();
+            if path.is_dir() {
+                used(&path, names);
+                continue;
+            }
+            let text = fs::read_to_string(&path).expect("text");
+            for call in text.split("metrics::").skip(1) {
+                let Some((before, rest)) = call.split_once('"') else { continue };
+                if matches!(before.trim_end(), "counter!(" | "gauge!(" | "histogram!(") {
+                    names.extend(rest.split('"').next().map(str::to_owned));
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn every_metric_is_in_the_readme_and_no_other() {
+        let mut names = BTreeSet::new();
+        used(&Path::new(env!("CARGO_MANIFEST_DIR")).join("src"), &mut names);
+        let (_, section) = include_str!("../README.md").split_once("## Metrics").expect("a section");
+        let section = section.split("\n## ").next().unwrap_or_default();
+        let rows = section.lines().filter(|line| line.starts_with("| `"));
+        let cells = rows.filter_map(|row| row.split('|').nth(1));
+        let listed: BTreeSet<String> =
+            cells.flat_map(|cell| cell.split('`').skip(1).step_by(2)).map(str::to_owned).collect();
+        assert_eq!(listed, names);
+    }
+}

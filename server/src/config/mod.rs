@@ -1,5 +1,6 @@
 //! Configuration by environment. Every wrong value is reported, all at once, before anything is started.
 
+mod file;
 mod limits;
 mod reader;
 #[cfg(test)]
@@ -120,6 +121,7 @@ impl Config {
         let mut reader = Reader::new(get);
         let store = store(&mut reader);
         let on_aws = matches!(store, StoreConfig::Aws(_));
+        let file = file::read(&mut reader);
         let config = Self {
             stack: reader.text("GAME_STACK"),
             release: reader.text("GAME_RELEASE"),
@@ -129,8 +131,8 @@ impl Config {
             metrics_port: reader.number("GAME_METRICS_PORT", 9100, 0, u16::MAX),
             logging: logging(&mut reader, on_aws),
             rules: rules(&mut reader),
-            boards: boards(&mut reader),
-            catalogue: catalogue(&mut reader),
+            boards: boards(&mut reader, file.season, file.boards),
+            catalogue: catalogue(&mut reader, file.catalog),
             limits: limits::limits(&mut reader),
             rates: limits::rates(&mut reader),
             drain: reader.seconds("GAME_DRAIN_SECONDS", if on_aws { 5 } else { 0 }, 300),
@@ -214,12 +216,12 @@ fn rules(reader: &mut Reader<'_>) -> Rules {
     }
 }
 
-fn boards(reader: &mut Reader<'_>) -> Boards {
-    let season = reader.text("GAME_SEASON").unwrap_or_else(|| "all".to_owned());
+fn boards(reader: &mut Reader<'_>, season: Option<String>, boards: Option<Vec<Board>>) -> Boards {
+    let season = reader.text("GAME_SEASON").or(season).unwrap_or_else(|| "all".to_owned());
     if !is_name(&season) {
         reader.wrong("GAME_SEASON", format_args!("{season:?} is not 1 to 64 of a-z, 0-9, '-', '_'"));
     }
-    let boards: Vec<Board> = reader.json("GAME_BOARDS").unwrap_or_else(|| vec![Board::named("main")]);
+    let boards: Vec<Board> = reader.json("GAME_BOARDS").or(boards).unwrap_or_else(|| vec![Board::named("main")]);
     let mut names = std::collections::HashSet::new();
     for board in &boards {
         if !is_name(&board.name) {
@@ -237,8 +239,8 @@ fn boards(reader: &mut Reader<'_>) -> Boards {
     Boards::new(first, boards.collect(), season)
 }
 
-fn catalogue(reader: &mut Reader<'_>) -> Catalogue {
-    let items: Vec<CatalogueItem> = reader.json("GAME_CATALOG").unwrap_or_else(Catalogue::starter);
+fn catalogue(reader: &mut Reader<'_>, items: Option<Vec<CatalogueItem>>) -> Catalogue {
+    let items: Vec<CatalogueItem> = reader.json("GAME_CATALOG").or(items).unwrap_or_else(Catalogue::starter);
     match Catalogue::new(items) {
         Ok(catalogue) => catalogue,
         Err(error) => {

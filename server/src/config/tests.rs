@@ -80,3 +80,45 @@ fn a_rate_of_none_is_no_limit() {
     assert_eq!(rates.address.expect("a limit").burst.get(), 7);
     assert!(read(&[("GAME_RATE_PLAYER_BURST", "0")]).is_err());
 }
+
+fn with_file(text: &str, more: &[(&str, &str)]) -> Result<Config, ConfigError> {
+    let directory = tempfile::tempdir().expect("a directory");
+    let path = directory.path().join("game.toml");
+    std::fs::write(&path, text).expect("written");
+    let path = path.to_str().expect("text");
+    read(&[&[("GAME_FILE", path)], more].concat())
+}
+
+#[test]
+fn boards_and_prices_can_come_from_a_file() {
+    let text = r#"
+        season = "s2"
+        [[boards]]
+        name = "laps"
+        order = "ascending"
+        [[boards]]
+        name = "total"
+        rule = "sum"
+        [[catalog]]
+        item_id = "7"
+        name = "Shield"
+        price = 30
+    "#;
+    let config = with_file(text, &[]).expect("valid");
+    assert_eq!((config.boards.season(), config.boards.all().count()), ("s2", 2));
+    assert_eq!(config.boards.default_board().name, "laps");
+    assert_eq!(config.catalogue.items()[0].price, 30);
+    let config = with_file(text, &[("GAME_SEASON", "s3")]).expect("valid");
+    assert_eq!((config.boards.season(), config.catalogue.items().len()), ("s3", 1), "the environment goes before");
+}
+
+#[test]
+fn a_wrong_file_is_told_with_the_rest() {
+    for text in ["[[boards]]\nname = \"a\"\nmode = \"sum\"", "prices = 1", "season = 7", "["] {
+        let error = with_file(text, &[("GAME_PORT", "x")]).expect_err("wrong").to_string();
+        assert!(error.contains("GAME_FILE") && error.contains("GAME_PORT"), "{error}");
+    }
+    let negative = "[[catalog]]\nitem_id = \"7\"\nname = \"Shield\"\nprice = -1";
+    assert!(with_file(negative, &[]).is_err());
+    assert!(read(&[("GAME_FILE", "/there/is/none")]).expect_err("wrong").to_string().contains("GAME_FILE"));
+}

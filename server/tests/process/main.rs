@@ -179,3 +179,23 @@ fn a_port_in_use_is_said() {
     assert_eq!(output.status.code(), Some(1));
     assert!(String::from_utf8_lossy(&output.stderr).contains(&format!("cannot listen on 127.0.0.1:{port}")));
 }
+
+#[test]
+fn the_walk_of_the_readme_works() {
+    let directory = tempfile::tempdir().expect("a directory");
+    let server = Server::start(directory.path());
+    let (_, section) = include_str!("../../README.md").split_once("## A walk").expect("a section");
+    let script = section.split("```").nth(1).and_then(|block| block.strip_prefix("sh\n")).expect("a script");
+    let output = Command::new("sh")
+        .args(["-eu", "-c", script])
+        .env("API", format!("http://127.0.0.1:{}", server.port))
+        .output()
+        .expect("sh starts");
+    let (said, wrong) = (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
+    assert!(output.status.success() && wrong.is_empty(), "{wrong}\n{said}");
+    let answers: Vec<Value> = said.lines().map(|line| serde_json::from_str(line).expect("JSON")).collect();
+    let [score, rank, board, bought, again, user, ledger] = answers.as_slice() else { panic!("{said}") };
+    assert_eq!((&score["best"], &rank["rank"], &board["total"]), (&json!(4200), &json!(1), &json!(1)));
+    assert_eq!((bought, &bought["balance"]), (again, &json!(900)));
+    assert_eq!((&user["coins"], ledger["entries"].as_array().map(Vec::len)), (&json!(900), Some(2)));
+}
