@@ -13,12 +13,12 @@ BLUEPRINT ?= blueprints/rehearsal.toml
 
 export LOCAL_AWS_HOME ?= $(CACHE)/local-aws
 
-E2E_TESTS    := $(patsubst tests/%.rs,--test %,$(wildcard tests/*.rs))
+E2E_TESTS    := $(patsubst tests/%.rs,--test %,$(filter-out tests/localstack.rs,$(wildcard tests/*.rs)))
 SERVER_TESTS := --test stores
 # Always the whole workspace with its tests: any other choice unifies features differently and builds the SDK again.
 ALL := --workspace --all-targets --locked
 
-.PHONY: help build release up down lint fmt test test-unit test-server test-emulator test-e2e setup clean
+.PHONY: help build release up down lint fmt test test-unit test-server test-emulator test-e2e test-localstack setup clean
 
 help: ## this list
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 16
@@ -71,6 +71,10 @@ test-emulator: setup ## the local AWS itself
 test-e2e: build release setup ## the built binaries against the local AWS
 	LOCAL_AWS_PYTHON="$$(tests/emulator/setup.sh | tail -n 1)" PROVISION="$(DIST)/provision" \
 		$(CARGO) test --workspace --locked $(E2E_TESTS)
+
+test-localstack: build setup ## the cycle on LocalStack's free edition, which PyPI has
+	LOCAL_AWS_PYTHON="$$(tests/emulator/setup.sh | tail -n 1)" PROVISION="$(DIST)/provision" \
+		$(CARGO) test --workspace --locked --test localstack
 
 clean: ## stop the local AWS and forget what was built
 	-tests/emulator/stop.sh
