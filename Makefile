@@ -13,12 +13,13 @@ BLUEPRINT ?= blueprints/rehearsal.toml
 
 export LOCAL_AWS_HOME ?= $(CACHE)/local-aws
 
-E2E_TESTS    := $(patsubst tests/%.rs,--test %,$(wildcard tests/*.rs))
+E2E_TESTS    := $(patsubst tests/%.rs,--test %,$(filter-out tests/localstack.rs,$(wildcard tests/*.rs)))
 SERVER_TESTS := --test stores --test process --test chaos
 # Always the whole workspace with its tests: any other choice unifies features differently and builds the SDK again.
 ALL := --workspace --all-targets --locked
 
-.PHONY: help build release up down lint fmt test test-unit test-server test-emulator test-e2e test-crash setup clean
+.PHONY: help build release up down lint fmt test test-unit test-server test-emulator test-e2e test-crash test-localstack \
+	setup clean
 
 help: ## this list
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 16
@@ -75,6 +76,10 @@ test-e2e: build release setup ## the built binaries against the local AWS
 test-crash: build release setup ## stop up and down at every mutating call, in four ways each: about an hour
 	LOCAL_AWS_PYTHON="$$(tests/emulator/setup.sh | tail -n 1)" PROVISION="$(DIST)/provision" \
 		$(CARGO) test --workspace --locked --test crash -- --ignored --nocapture
+
+test-localstack: build setup ## the cycle on LocalStack's free edition, which PyPI has
+	LOCAL_AWS_PYTHON="$$(tests/emulator/setup.sh | tail -n 1)" PROVISION="$(DIST)/provision" \
+		$(CARGO) test --workspace --locked --test localstack
 
 clean: ## stop the local AWS and forget what was built
 	-tests/emulator/stop.sh

@@ -1,6 +1,6 @@
 """Lists everything of one stack through boto3, one `service kind id` a line: independent of provision's own code.
 
-Usage: listing.py ENDPOINT REGION STACK
+Usage: listing.py ENDPOINT REGION STACK [PART...]
 
 A resource counts when it carries `provision:stack = STACK` and `provision:home = REGION`, or, where AWS keeps no tags on it, when
 its name or its parent says so. Default things that every account has are not listed.
@@ -13,7 +13,7 @@ import boto3
 from botocore.config import Config
 from botocore.exceptions import ClientError
 
-endpoint, region, stack = sys.argv[1:4]
+endpoint, region, stack, *only = sys.argv[1:]
 config = Config(retries={"max_attempts": 3})
 
 
@@ -156,6 +156,9 @@ def edge():
         wanted = f"{stack}-origin-access-control"
         if item["Name"].startswith(stack) and item["Name"].endswith(hashlib.sha256(f"{region}/{wanted}".encode()).hexdigest()[:8]):
             show("cloudfront", "origin_access_controls", item["Id"])
+
+
+def acm_and_dns():
     for where in {region, "us-east-1"}:
         acm = client("acm", where)
         for item in pages(acm, "list_certificates", "CertificateSummaryList"):
@@ -206,5 +209,7 @@ def watching():
             show("secretsmanager", "secrets", item["ARN"])
 
 
-for part in (ec2, rds, elasticache, elbv2, autoscaling, s3, dynamodb, edge, iam, watching):
-    part()
+for part in (ec2, rds, elasticache, elbv2, autoscaling, s3, dynamodb, edge, acm_and_dns, iam, watching):
+    # An endpoint may lack the others.
+    if not only or part.__name__ in only:
+        part()

@@ -5,6 +5,8 @@ pub mod dice;
 pub mod held;
 pub mod topology;
 
+mod foreign;
+
 use std::collections::BTreeSet;
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::TcpStream;
@@ -110,9 +112,15 @@ impl LocalAws {
 
     /// Everything in the account that carries a stack tag or a stack's name, asked through boto3: `service kind id`.
     pub fn listing(&self, region: &str, stack: &str) -> BTreeSet<String> {
+        self.listing_of(region, stack, &[])
+    }
+
+    /// As [`LocalAws::listing`], some parts of `listing.py` only, for an endpoint that lacks the others.
+    pub fn listing_of(&self, region: &str, stack: &str, parts: &[&str]) -> BTreeSet<String> {
         let output = Command::new(python())
             .arg(root().join("tests/listing.py"))
             .args([&self.url, region, stack])
+            .args(parts)
             .env("AWS_ACCESS_KEY_ID", "local")
             .env("AWS_SECRET_ACCESS_KEY", "local")
             .output()

@@ -125,6 +125,7 @@ where
             SdkError::DispatchFailure(e) if e.is_other() && !is_withheld(&error) => Failure::Cut,
             SdkError::DispatchFailure(_) | SdkError::ConstructionFailure(_) => Failure::NotSent,
             SdkError::ResponseError(_) => Failure::Unreadable,
+            SdkError::ServiceError(_) if status.is_some_and(|s| s < 300) => Failure::Unreadable,
             _ => Failure::Refused,
         };
         Self { call, failure, code, message, request_id, status, source: Box::new(error) }

@@ -97,22 +97,16 @@ async fn with_instance_type(aws: &Aws, blueprint: &Blueprint) -> Result<Option<B
 
 async fn with_database_class(aws: &Aws, blueprint: &Blueprint) -> Result<Option<BTreeSet<String>>, PlaceError> {
     let Some(database) = &blueprint.database else { return Ok(None) };
-    let answer = aws
-        .rds
-        .describe_orderable_db_instance_options()
-        .engine("mysql")
-        .db_instance_class(&database.instance_class)
-        .vpc(true)
-        .send()
-        .await
-        .map_err(CallError::from);
+    let call = aws.rds.describe_orderable_db_instance_options().engine("mysql").vpc(true);
+    let pages = call.db_instance_class(&database.instance_class).into_paginator().items().send();
+    let answer = pages.collect::<Result<Vec<_>, _>>().await.map_err(CallError::from);
     let answer = match answer {
         // Whether such an endpoint has what the blueprint needs is asked of every kind.
         Err(error) if error.lacking().is_some() => return Ok(None),
         answer => answer.map_err(|error| lookup("the zones that offer the database class", error))?,
     };
-    let options = answer.orderable_db_instance_options().iter();
-    let of_version = options
+    let of_version = answer
+        .iter()
         .filter(|option| option.engine_version().is_some_and(|version| version.starts_with(&database.engine_version)));
     let zones = of_version.flat_map(|option| option.availability_zones()).filter_map(|z| z.name().map(str::to_owned));
     some_zones(aws, &format!("{} for MySQL {}", database.instance_class, database.engine_version), zones)
