@@ -50,7 +50,7 @@ pub fn difference(wanted: &[String], found: &[String]) -> Vec<String> {
     for line in wanted {
         match extra.iter().position(|other| *other == line) {
             Some(at) => {
-                extra.swap_remove(at);
+                extra.remove(at);
             }
             None => lines.push(format!("- {line}")),
         }

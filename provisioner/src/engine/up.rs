@@ -102,7 +102,9 @@ impl<'a> Asked<'a> {
             cx.artifact = place.artifact.clone();
         }
         let desired = Desired::of(self.blueprint, &place)?;
-        lacking(&desired, &inventory)?;
+        if let Some(lacking) = lacking(&desired, &inventory) {
+            return Err(lacking);
+        }
         let mut plan = plan(&place.stack, &desired, &inventory);
         if self.blueprint.servers.is_some() && self.blueprint.domain.is_none() {
             plan.warnings.push("without [domain] there is no certificate: the players' tokens travel in clear".into());
@@ -158,15 +160,12 @@ pub async fn look(
     Asked::new(session, blueprint, directory, options).await?.look().await
 }
 
-/// Fails where the endpoint lacks a service that the blueprint needs: before anything is made.
-fn lacking(desired: &Desired, inventory: &Inventory) -> Result<(), UpError> {
+/// The error where the endpoint lacks a service that the blueprint needs: before anything is made.
+fn lacking(desired: &Desired, inventory: &Inventory) -> Option<UpError> {
     let services: BTreeSet<&str> =
         desired.nodes.values().filter_map(|node| inventory.absent.get(node.kind)).map(String::as_str).collect();
-    if services.is_empty() {
-        return Ok(());
-    }
     let sections: BTreeSet<&str> = services.iter().map(|service| section_of(service)).collect();
-    Err(UpError::Lacking { services: joined(&services), sections: joined(&sections) })
+    (!services.is_empty()).then(|| UpError::Lacking { services: joined(&services), sections: joined(&sections) })
 }
 
 fn joined(names: &BTreeSet<&str>) -> String {
