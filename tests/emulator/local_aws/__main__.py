@@ -78,6 +78,8 @@ def main() -> int:
     for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
         signal.signal(number, lambda *_: app.ending.set())
     listener = server.listen(args.host, args.port, app)
+    # The data plane tells its instances where this is, so the port is known before it starts.
+    args.port = listener.port
     try:
         app.start()
         print(f"local AWS ready on {server.serve(listener, app)}", flush=True)
