@@ -4,6 +4,7 @@ mod down;
 mod init;
 mod outputs;
 mod plan;
+mod policy;
 mod status;
 mod up;
 mod validate;
@@ -73,6 +74,8 @@ enum Verb {
     Outputs(Which),
     /// Take the stack down and prove that nothing is left
     Down(down::Args),
+    /// Print the IAM policy that the caller needs
+    Policy(policy::Args),
 }
 
 /// Which stack: by blueprint or by name.
@@ -122,7 +125,7 @@ type Outcome = Result<Exit, Ended>;
 pub async fn run(cli: Cli, stop: watch::Receiver<bool>) -> Exit {
     let color = !cli.global.no_color && std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty());
     logs(cli.global.verbose);
-    let streams = !matches!(cli.verb, Verb::Plan(_) | Verb::Status(_) | Verb::Outputs(_));
+    let streams = !matches!(cli.verb, Verb::Plan(_) | Verb::Status(_) | Verb::Outputs(_) | Verb::Policy(_));
     let connection = Connection {
         endpoint_url: cli.global.endpoint_url.filter(|url| !url.is_empty()),
         region: cli.global.region,
@@ -137,6 +140,7 @@ pub async fn run(cli: Cli, stop: watch::Receiver<bool>) -> Exit {
         Verb::Status(which) => status::run(&run, &which).await,
         Verb::Outputs(which) => outputs::run(&run, &which).await,
         Verb::Down(args) => down::run(&run, &args).await,
+        Verb::Policy(args) => policy::run(&run, &args),
     };
     run.ui.quiet();
     match outcome {

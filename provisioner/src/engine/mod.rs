@@ -5,6 +5,7 @@ pub mod desired;
 pub mod down;
 pub mod events;
 pub mod guard;
+pub mod holder;
 pub mod journal;
 pub mod lease;
 pub mod observed;
