@@ -81,7 +81,7 @@ pub async fn run(run: &Run, args: &Args) -> Outcome {
                 run.ui.plan(&planned.plan, false);
                 run.ui.note("a second look found more to do (above)");
             }
-            let lost = if session.lease_lost() { "the lease was lost; " } else { "" };
+            let lost = if session.lease_lost() { "the lease is no longer held by this run; " } else { "" };
             run.ui.note(&format!("{lost}run `provision up` again: it goes on where this run ended"));
             Ok(if outcome.interrupted { Exit::Interrupted } else { Exit::Failed })
         }

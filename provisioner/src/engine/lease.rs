@@ -154,7 +154,10 @@ impl Lease {
         let (mut holder, etag) = self.held.lock().unwrap_or_else(PoisonError::into_inner).clone();
         holder.released = true;
         holder.nonce = nonce();
-        if !self.guard.is_lost() {
+        if self.guard.is_lost() {
+            // Remembered: what is said at the end depends on it.
+            self.guard.lose();
+        } else {
             let condition = Condition::Etag(etag);
             let put = put(&self.s3, &self.bucket, &holder, &condition);
             if let Err(error) = NODE.scope(LEASE_NODE.to_owned(), put).await {
