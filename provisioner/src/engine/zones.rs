@@ -85,12 +85,9 @@ async fn with_instance_type(aws: &Aws, blueprint: &Blueprint) -> Result<Option<B
         .location_type(LocationType::AvailabilityZone)
         .filters(Filter::builder().name("instance-type").values(&servers.instance_type).build())
         .send()
-        .await
-        .map_err(CallError::from);
-    let answer = match answer {
-        Err(error) if error.lacking().is_some() => return Ok(None),
-        answer => answer.map_err(|error| lookup("the zones that offer the instance type", error))?,
-    };
+        .await;
+    let answer = known("the zones that offer the instance type", answer.map_err(CallError::from))?;
+    let Some(answer) = answer else { return Ok(None) };
     let zones = answer.instance_type_offerings().iter().filter_map(|offer| offer.location().map(str::to_owned));
     some_zones(aws, &servers.instance_type, zones)
 }
@@ -100,16 +97,20 @@ async fn with_database_class(aws: &Aws, blueprint: &Blueprint) -> Result<Option<
     let call = aws.rds.describe_orderable_db_instance_options().engine("mysql").vpc(true);
     let pages = call.db_instance_class(&database.instance_class).into_paginator().items().send();
     let answer = pages.collect::<Result<Vec<_>, _>>().await.map_err(CallError::from);
-    let answer = match answer {
-        // Whether such an endpoint has what the blueprint needs is asked of every kind.
-        Err(error) if error.lacking().is_some() => return Ok(None),
-        answer => answer.map_err(|error| lookup("the zones that offer the database class", error))?,
-    };
+    let Some(answer) = known("the zones that offer the database class", answer)? else { return Ok(None) };
     let of_version = answer
         .iter()
         .filter(|option| option.engine_version().is_some_and(|version| version.starts_with(&database.engine_version)));
     let zones = of_version.flat_map(|option| option.availability_zones()).filter_map(|z| z.name().map(str::to_owned));
     some_zones(aws, &format!("{} for MySQL {}", database.instance_class, database.engine_version), zones)
+}
+
+/// `None` where the endpoint lacks the call: whether it has what the blueprint needs is asked of every kind.
+fn known<T>(what: &'static str, answer: Result<T, CallError>) -> Result<Option<T>, PlaceError> {
+    match answer {
+        Err(error) if error.lacking().is_some() => Ok(None),
+        answer => answer.map(Some).map_err(|error| lookup(what, error)),
+    }
 }
 
 fn some_zones(

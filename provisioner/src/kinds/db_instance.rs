@@ -313,10 +313,7 @@ pub(super) async fn owned_or_taken(cx: &Cx, address: &str, name: &str) -> Result
     if found.is_some_and(|db| cx.stack.node_of(pairs(db.tag_list())).as_deref() == Some(address)) {
         return Ok(());
     }
-    Err(Error::Refused {
-        what: format!("the DB instance {name} exists and does not carry the stack's tags"),
-        help: "delete it, or choose another stack name".into(),
-    })
+    Err(Error::taken(format_args!("the DB instance {name}")))
 }
 
 /// `DeleteDBInstance`; what is on its way out already is left alone.

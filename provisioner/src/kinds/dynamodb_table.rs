@@ -231,10 +231,7 @@ async fn make(cx: &Cx, want: &Want<Spec>) -> Result<()> {
     if cx.stack.node_of(pairs(tags.tags())).as_deref() == Some(want.address.as_str()) {
         return Ok(());
     }
-    Err(Error::Refused {
-        what: format!("the table {} exists and does not carry the stack's tags", want.spec.name),
-        help: "delete it, or choose another stack name".into(),
-    })
+    Err(Error::taken(format_args!("the table {}", want.spec.name)))
 }
 
 async fn ttl(cx: &Cx, name: &str) -> Result<String> {

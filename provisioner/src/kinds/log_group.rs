@@ -183,10 +183,7 @@ async fn claim(cx: &Cx, want: &Want<Spec>, arn: &str) -> Result<()> {
         return Ok(());
     }
     if !tags.is_empty() || want.address == SERVERS {
-        return Err(Error::Refused {
-            what: format!("the log group {} exists and does not carry the stack's tags", want.spec.name),
-            help: "delete it, or choose another stack name".into(),
-        });
+        return Err(Error::taken(format_args!("the log group {}", want.spec.name)));
     }
     cx.aws.logs.tag_resource().resource_arn(arn).set_tags(Some(cx.tags(&want.address).map())).send().await?;
     Ok(())

@@ -176,10 +176,7 @@ impl Kind for ReplicationGroup {
             Ok(_) => {}
             Err(error) if error.is(&["ReplicationGroupAlreadyExists"]) => {
                 if self.list(cx).await?.is_empty() {
-                    return Err(Error::Refused {
-                        what: format!("the replication group {} exists and does not carry the stack's tags", spec.name),
-                        help: "delete it, or choose another stack name".into(),
-                    });
+                    return Err(Error::taken(format_args!("the replication group {}", spec.name)));
                 }
             }
             Err(error) => return Err(error.into()),

@@ -141,10 +141,7 @@ async fn existing(cx: &Cx, want: &Want<Spec>) -> Result<String> {
     if cx.stack.node_of(pairs(secret.tags())).as_deref() == Some(want.address.as_str()) {
         return Ok(secret.arn.unwrap_or_default());
     }
-    Err(Error::Refused {
-        what: format!("the secret {name} exists and does not carry the stack's tags"),
-        help: "delete it, or choose another stack name".into(),
-    })
+    Err(Error::taken(format_args!("the secret {name}")))
 }
 
 fn value_of(cx: &Cx, address: &str) -> Result<SecretString> {
