@@ -5,9 +5,11 @@ use std::time::Duration;
 
 use super::plan::{directory, up_failed};
 use super::{Exit, Outcome, Run};
+use crate::blueprint::Blueprint;
 use crate::engine::observed::Inventory;
 use crate::engine::outputs::{Outputs, outputs};
 use crate::engine::plan::Plan;
+use crate::engine::playable::Until;
 use crate::engine::session::Session;
 use crate::engine::up::{Upped, up};
 use crate::kinds::Options;
@@ -22,14 +24,35 @@ pub struct Args {
     /// Allow changes that destroy data
     #[arg(long)]
     allow_data_loss: bool,
+    /// When to return: when all is ready, or as soon as the API can serve (read replicas, CDN and alarms go on by
+    /// themselves)
+    #[arg(long, value_enum, default_value_t = Wanted::Done, value_name = "WHEN")]
+    until: Wanted,
     /// Do not ask the API at the end (for an endpoint that runs no servers)
     #[arg(long)]
     control_plane_only: bool,
 }
 
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+enum Wanted {
+    Done,
+    Playable,
+}
+
+#[derive(Debug, thiserror::Error)]
+#[error("--until playable needs [servers], which the blueprint does not have")]
+struct NothingToPlay;
+
 pub async fn run(run: &Run, args: &Args) -> Outcome {
     let blueprint = run.blueprint(&args.blueprint)?;
-    let session = run.session(Some(&blueprint.stack.region)).await?;
+    if args.until == Wanted::Playable && blueprint.servers.is_none() {
+        return Err(run.fail(Exit::Usage, &NothingToPlay, Some("leave --until out; nothing was changed")));
+    }
+    let mut session = run.session(Some(&blueprint.stack.region)).await?;
+    session.until = match args.until {
+        Wanted::Done => Until::Done,
+        Wanted::Playable => Until::Playable,
+    };
     let options = Options { allow_data_loss: args.allow_data_loss };
     let mut refused = false;
     let confirm = async |plan: &Plan| {
@@ -57,23 +80,13 @@ pub async fn run(run: &Run, args: &Args) -> Outcome {
         }
         Upped::Converged(planned, outcome) => {
             run.ui.outcome(&outcome);
-            let min = blueprint.servers.as_ref().map_or(0, |servers| usize::from(servers.min));
-            let outputs = outputs_of(&session, &blueprint.stack_name(), &planned.inventory).await;
-            // Behind HTTPS alone and without a name that resolves, no certificate fits: there the load balancer's own
-            // health checks, which the group has awaited, must do.
-            let askable = |api: &&String| api.starts_with("http://") || outputs.domain_url.as_ref() == Some(*api);
-            if let Some(api) = outputs.api_url.as_ref().filter(|_| min > 0 && !args.control_plane_only).filter(askable)
-            {
-                session.phase("asking the API");
-                let heard = await_instances(api, min, Duration::from_secs(300), &session.listener).await;
-                let heard = heard.map_err(|error| {
-                    let help = "see what the instances say with `provision status`, then run `provision up` again";
-                    run.fail(Exit::Failed, &error, Some(help))
-                })?;
-                run.ui.note(&format!("{} instances answer", heard.len()));
-            }
-            show_outputs(run, &outputs);
-            Ok(Exit::Done)
+            serves(run, args, &session, &blueprint, &planned.inventory).await
+        }
+        Upped::Playable(planned, outcome) => {
+            run.ui.outcome(&outcome);
+            let exit = serves(run, args, &session, &blueprint, &planned.inventory).await?;
+            run.ui.note("playable; `provision status` says when the rest is ready, `provision up` finishes it");
+            Ok(exit)
         }
         Upped::Incomplete(planned, outcome) => {
             run.ui.outcome(&outcome);
@@ -86,6 +99,26 @@ pub async fn run(run: &Run, args: &Args) -> Outcome {
             Ok(if outcome.interrupted { Exit::Interrupted } else { Exit::Failed })
         }
     }
+}
+
+/// Asks the API, where there is one that can be asked from here, and shows the outputs.
+async fn serves(run: &Run, args: &Args, session: &Session, blueprint: &Blueprint, inventory: &Inventory) -> Outcome {
+    let min = blueprint.servers.as_ref().map_or(0, |servers| usize::from(servers.min));
+    let outputs = outputs_of(session, &blueprint.stack_name(), inventory).await;
+    // Behind HTTPS alone and without a name that resolves, no certificate fits: there the load balancer's own
+    // health checks, which the group has awaited, must do.
+    let askable = |api: &&String| api.starts_with("http://") || outputs.domain_url.as_ref() == Some(*api);
+    if let Some(api) = outputs.api_url.as_ref().filter(|_| min > 0 && !args.control_plane_only).filter(askable) {
+        session.phase("asking the API");
+        let heard = await_instances(api, min, Duration::from_secs(300), &session.listener).await;
+        let heard = heard.map_err(|error| {
+            let help = "see what the instances say with `provision status`, then run `provision up` again";
+            run.fail(Exit::Failed, &error, Some(help))
+        })?;
+        run.ui.note(&format!("{} instances answer", heard.len()));
+    }
+    show_outputs(run, &outputs);
+    Ok(Exit::Done)
 }
 
 async fn outputs_of(session: &Session, stack: &str, inventory: &Inventory) -> Outputs {

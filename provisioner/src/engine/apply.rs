@@ -2,11 +2,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex};
-use std::time::Duration;
 
 use futures::stream::{FuturesUnordered, StreamExt};
-use petgraph::Direction;
-use petgraph::graph::NodeIndex;
 use serde::Serialize;
 use tokio::sync::{Semaphore, watch};
 use tokio::time::Instant;
@@ -16,12 +13,14 @@ use super::events::{Event, Listener, chain};
 use super::journal::Journal;
 use super::observed::Inventory;
 use super::plan::Plan;
+use super::playable::{Until, playable};
 use super::step::{Ground, StepError};
-use super::steps::{self, Doing, Step, Steps};
+use super::steps::{self, Doing, Step};
+use super::times::Times;
 use super::waits::Pace;
-use crate::aws::codes;
+use super::walk::Walk;
 use crate::aws::intercept::NODE;
-use crate::kinds::{Cx, Error};
+use crate::kinds::Cx;
 
 /// Steps in flight at once, waits included.
 const IN_FLIGHT: usize = 32;
@@ -41,6 +40,17 @@ pub struct Failed {
     pub advice: Option<&'static str>,
 }
 
+/// Begun, and not waited for: this run did not need it.
+#[derive(Debug, Clone, Serialize)]
+pub struct OnItsWay {
+    /// The node's address.
+    pub address: String,
+    /// What it waits for.
+    pub state: String,
+    /// When it will be ready at this endpoint.
+    pub ready_in_seconds: u64,
+}
+
 /// What became of a plan.
 #[derive(Debug, Default, Serialize)]
 pub struct Outcome {
@@ -50,6 +60,10 @@ pub struct Outcome {
     pub failed: Vec<Failed>,
     /// Begun, and no longer waited for because the run was stopped: AWS goes on with it.
     pub stopped: Vec<String>,
+    /// Begun, and not waited for because the API can serve without it.
+    pub on_its_way: Vec<OnItsWay>,
+    /// Not begun, because it needs what is on its way: the next `up` makes it.
+    pub left_to_next: Vec<String>,
     /// Not started, because something it depends on failed.
     pub skipped: Vec<String>,
     /// Not started, because the run was stopped.
@@ -58,12 +72,26 @@ pub struct Outcome {
     pub interrupted: bool,
 }
 
+impl Outcome {
+    /// Whether the run left something on purpose, and the nodes in `changes`, which are still to do, are all of that.
+    pub fn leaves<'a>(&self, mut changes: impl Iterator<Item = &'a String>) -> bool {
+        let left = |address: &String| {
+            self.left_to_next.contains(address) || self.on_its_way.iter().any(|step| step.address == *address)
+        };
+        !self.on_its_way.is_empty() && changes.all(left)
+    }
+}
+
 /// What apply is given besides the plan.
 pub struct Run<'a> {
     /// The clients.
     pub cx: &'a Cx,
     /// How fast time passes here.
     pub pace: Pace,
+    /// How long things took before.
+    pub times: &'a Times,
+    /// When the run may end.
+    pub until: Until,
     /// Where events go.
     pub listener: Listener,
     /// Turns true when nothing new may start.
@@ -74,26 +102,34 @@ pub struct Run<'a> {
 
 /// Applies `plan`.
 pub async fn apply(run: &Run<'_>, plan: &Plan, desired: &Desired, inventory: &Inventory) -> Outcome {
-    let steps = steps::of(plan, desired, inventory);
+    let steps = steps::of(plan, desired, inventory, run.times);
+    let (enough, is_enough) = watch::channel(false);
     let attrs = inventory.live.iter().map(|(address, live)| (address.clone(), live.attrs.clone())).collect();
     let ground = Ground {
         cx: run.cx,
         pace: run.pace,
         listener: run.listener.clone(),
         stop: run.stop.clone(),
+        enough: is_enough,
         attrs: Mutex::new(attrs),
     };
-    let mut walk = Walk::new(&steps);
+    let awaited = match run.until {
+        Until::Done => steps.graph.node_indices().collect(),
+        Until::Playable => steps.towards(&playable(desired)),
+    };
+    let mut walk = Walk::new(&steps, awaited);
     (run.listener)(Event::Applying {
         steps: steps.graph.node_count(),
-        expected_seconds: run.pace.here(Duration::from_secs(plan.critical_path_seconds)).as_secs(),
+        expected_seconds: run.pace.here(walk.left(run.pace, Instant::now())).as_secs(),
     });
     let kinds: BTreeSet<&str> = steps.graph.node_weights().map(|step| step.kind).collect();
     let turns: BTreeMap<&str, Semaphore> = kinds.into_iter().map(|kind| (kind, Semaphore::new(OF_ONE_KIND))).collect();
     let mut flying = FuturesUnordered::new();
     loop {
+        // What can be begun without waiting is begun even then.
+        enough.send_replace(walk.has_all());
         while flying.len() < IN_FLIGHT && !*run.stop.borrow() {
-            let Some(index) = walk.next() else { break };
+            let Some(index) = walk.next(Instant::now()) else { break };
             let step = &steps.graph[index];
             let wanted = desired.nodes.get(&step.address).map(|node| &node.props);
             let (ground, turns) = (&ground, &turns);
@@ -131,109 +167,4 @@ async fn one(
         journal.step(step, seconds, result.as_ref().err().map(|e| chain(e)).as_deref());
     }
     result.map(|()| seconds)
-}
-
-/// Which steps may start, and what became of those that did.
-struct Walk<'a> {
-    steps: &'a Steps,
-    remaining: BTreeMap<NodeIndex, Duration>,
-    waiting: BTreeMap<NodeIndex, usize>,
-    ready: Vec<NodeIndex>,
-    running: BTreeSet<NodeIndex>,
-    blocked: BTreeSet<NodeIndex>,
-    outcome: Outcome,
-}
-
-impl<'a> Walk<'a> {
-    fn new(steps: &'a Steps) -> Self {
-        let count = |index| steps.graph.neighbors_directed(index, Direction::Incoming).count();
-        let waiting: BTreeMap<NodeIndex, usize> = steps.graph.node_indices().map(|i| (i, count(i))).collect();
-        let ready = waiting.iter().filter(|(_, n)| **n == 0).map(|(i, _)| *i).collect();
-        Self {
-            steps,
-            remaining: steps.remaining(),
-            waiting,
-            ready,
-            running: BTreeSet::new(),
-            blocked: BTreeSet::new(),
-            outcome: Outcome::default(),
-        }
-    }
-
-    /// The ready step with the longest chain behind it.
-    fn next(&mut self) -> Option<NodeIndex> {
-        let at = (0..self.ready.len()).max_by_key(|i| self.remaining.get(&self.ready[*i]))?;
-        let index = self.ready.swap_remove(at);
-        self.waiting.remove(&index);
-        self.running.insert(index);
-        Some(index)
-    }
-
-    fn finish(&mut self, index: NodeIndex, result: Result<f64, StepError>, run: &Run<'_>) {
-        self.running.remove(&index);
-        let step = &self.steps.graph[index];
-        let (address, doing) = (step.address.clone(), step.doing);
-        match result {
-            Ok(seconds) => {
-                for next in self.steps.graph.neighbors(index) {
-                    if let Some(count) = self.waiting.get_mut(&next) {
-                        *count -= 1;
-                        if *count == 0 && !self.blocked.contains(&next) {
-                            self.ready.push(next);
-                        }
-                    }
-                }
-                let left_seconds = run.pace.here(self.left()).as_secs();
-                (run.listener)(Event::Finished { address: address.clone(), doing, seconds, left_seconds });
-                self.outcome.done.push(address);
-            }
-            Err(StepError::Interrupted(state)) => {
-                (run.listener)(Event::Stopped { address: address.clone(), state });
-                self.outcome.stopped.push(address);
-            }
-            Err(error) => {
-                let text = chain(&error);
-                (run.listener)(Event::Failed { address: address.clone(), doing, error: text.clone() });
-                self.block_after(index);
-                let advice = advice(&error);
-                self.outcome.failed.push(Failed { address, doing, error: text, advice });
-            }
-        }
-    }
-
-    fn left(&self) -> Duration {
-        let open = self.waiting.keys().chain(&self.running);
-        open.filter_map(|index| self.remaining.get(index)).max().copied().unwrap_or_default()
-    }
-
-    fn block_after(&mut self, index: NodeIndex) {
-        let mut stack: Vec<NodeIndex> = self.steps.graph.neighbors(index).collect();
-        while let Some(next) = stack.pop() {
-            if self.blocked.insert(next) {
-                stack.extend(self.steps.graph.neighbors(next));
-            }
-        }
-    }
-
-    fn outcome(mut self, interrupted: bool) -> Outcome {
-        for (index, _) in self.waiting {
-            let address = self.steps.graph[index].address.clone();
-            if self.blocked.contains(&index) {
-                self.outcome.skipped.push(address);
-            } else {
-                self.outcome.not_started.push(address);
-            }
-        }
-        self.outcome.interrupted = interrupted;
-        self.outcome
-    }
-}
-
-fn advice(error: &StepError) -> Option<&'static str> {
-    match error {
-        StepError::Kind(Error::Call(call)) => {
-            codes::advice(call.code.as_deref()?, call.message.as_deref().unwrap_or_default())
-        }
-        _ => None,
-    }
 }

@@ -98,7 +98,7 @@ pub async fn down(
             return Ok(Downed::Guarded(guarded));
         }
     }
-    if !confirm(&plan_down(&stack, &inventory)).await {
+    if !confirm(&plan_down(&stack, &inventory, &session.times)).await {
         return Ok(Downed::Declined);
     }
     let mut lease = Some(lease_of(session, &cx, seen).await?);
@@ -128,7 +128,7 @@ async fn delete_all(
     if lease.as_ref().is_some_and(|lease| !lease.undisturbed) {
         inventory = observe(cx).await?;
     }
-    let mut all = plan_down(&cx.stack, &inventory);
+    let mut all = plan_down(&cx.stack, &inventory, &session.times);
     all.changes.retain(|change| change.address != bucket::STACK);
     let recording = session.journal(&cx.stack)?;
     session.phase("deleting");

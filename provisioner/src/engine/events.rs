@@ -65,6 +65,15 @@ pub enum Event {
         /// What it waited for.
         state: String,
     },
+    /// A step is begun and goes on by itself: this run does not need it.
+    OnItsWay {
+        /// The node's address.
+        address: String,
+        /// What it waits for.
+        state: String,
+        /// When it will be ready at this endpoint.
+        ready_in_seconds: u64,
+    },
     /// Something worth saying.
     Note {
         /// In words.

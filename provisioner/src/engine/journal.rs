@@ -5,6 +5,7 @@ use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
+use serde::{Deserialize, Serialize};
 use serde_json::json;
 
 use super::steps::Step;
@@ -26,6 +27,53 @@ impl std::fmt::Debug for Journal {
     }
 }
 
+/// A journal's first line: where the run was.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct RunLine {
+    /// The endpoint's URL, or the name of AWS's own.
+    pub endpoint: String,
+    /// AWS's durations are divided by this there; 0: nothing takes time.
+    pub time_scale: f64,
+}
+
+/// A step that ended.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct StepLine {
+    /// The node's address.
+    pub address: String,
+    /// Its kind.
+    pub kind: String,
+    /// What it is compared with, for how long it takes: see [`super::times::class`].
+    pub class: String,
+    /// What was done.
+    pub doing: String,
+    /// How long it took at the endpoint.
+    pub seconds: f64,
+    /// Why it failed.
+    pub error: Option<String>,
+}
+
+/// A call that was begun.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct CallLine {
+    /// The operation.
+    pub operation: String,
+    /// The node that it was made for.
+    pub node: Option<String>,
+    /// When.
+    pub at: jiff::Timestamp,
+}
+
+/// The step that a journal's line tells of, if it does.
+pub fn step_of(line: &str) -> Option<StepLine> {
+    line.contains("\"what\":\"step\"").then(|| serde_json::from_str(line).ok()).flatten()
+}
+
+/// The call that a journal's line says was begun, if it does.
+pub fn call_of(line: &str) -> Option<CallLine> {
+    line.contains("\"what\":\"call\"").then(|| serde_json::from_str(line).ok()).flatten()
+}
+
 /// The journal's file could not be opened.
 #[derive(Debug, thiserror::Error)]
 #[error("cannot write the journal {path}; set XDG_STATE_HOME to a writable directory", path = .path.display())]
@@ -35,15 +83,19 @@ pub struct JournalError {
 }
 
 impl Journal {
-    /// Opens a new file below `state_home` (usually `$XDG_STATE_HOME/provision`).
-    pub fn open(state_home: &Path, stack: &str, home: &str, now: Now) -> Result<Self, JournalError> {
+    /// Opens a new file below `state_home` (usually `$XDG_STATE_HOME`), which begins with `run`.
+    pub fn open(state_home: &Path, stack: &str, home: &str, run: &RunLine, now: Now) -> Result<Self, JournalError> {
         let directory = state_home.join("provision").join(format!("{stack}@{home}"));
         let name = format!("{}-{}.jsonl", now().strftime("%Y%m%dT%H%M%S%.3fZ"), std::process::id());
         let path = directory.join(&name);
         let opened =
             fs::create_dir_all(&directory).and_then(|()| OpenOptions::new().create(true).append(true).open(&path));
         match opened {
-            Ok(file) => Ok(Self { path, name, file: Mutex::new(file), now }),
+            Ok(file) => {
+                let journal = Self { path, name, file: Mutex::new(file), now };
+                journal.line(json!({"what": "run", "endpoint": run.endpoint, "time_scale": run.time_scale}));
+                Ok(journal)
+            }
             Err(source) => Err(JournalError { path, source }),
         }
     }
@@ -71,8 +123,8 @@ impl Journal {
 
     /// A step is finished; `seconds` is how long it really took.
     pub fn step(&self, step: &Step, seconds: f64, error: Option<&str>) {
-        self.line(json!({"what": "step", "address": step.address, "kind": step.kind, "doing": step.doing,
-            "expected_seconds": step.expected.as_secs(), "seconds": seconds, "error": error}));
+        self.line(json!({"what": "step", "address": step.address, "kind": step.kind, "class": step.class,
+            "doing": step.doing, "expected_seconds": step.expected.as_secs(), "seconds": seconds, "error": error}));
     }
 
     fn line(&self, mut line: serde_json::Value) {

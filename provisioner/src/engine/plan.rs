@@ -8,7 +8,9 @@ use serde_json::Value;
 
 use super::desired::{Desired, references, resolve};
 use super::observed::Inventory;
+use super::playable::playable;
 use super::steps;
+use super::times::{Expected, Times};
 use crate::aws::stack::Stack;
 use crate::kinds::{self, AnyKind, Effect, Impact, Observed, Phase, ReplaceOrder, State};
 
@@ -54,6 +56,9 @@ pub struct PlannedChange {
     pub fields: Vec<FieldChange>,
     /// How long it takes on AWS.
     pub expected_seconds: u64,
+    /// Of how many observations at this endpoint that is the median; absent: it comes from provision's own table.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub learned_from: Option<usize>,
     /// The id of the resource it concerns, where it exists.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub id: Option<String>,
@@ -80,6 +85,9 @@ pub struct Plan {
     pub critical_path: Vec<String>,
     /// How long that takes: the time until all is ready.
     pub critical_path_seconds: u64,
+    /// The time until the API can serve, where there is one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub playable_seconds: Option<u64>,
     /// How many changes of each action.
     pub summary: BTreeMap<String, usize>,
     /// Things worth knowing that are no changes.
@@ -103,7 +111,7 @@ impl Plan {
 }
 
 /// Plans the way from `inventory` to `desired`.
-pub fn plan(stack: &Stack, desired: &Desired, inventory: &Inventory) -> Plan {
+pub fn plan(stack: &Stack, desired: &Desired, inventory: &Inventory, times: &Times) -> Plan {
     let mut changes: BTreeMap<String, PlannedChange> = BTreeMap::new();
     let mut awaited = Vec::new();
     let mut findings = Vec::new();
@@ -115,9 +123,9 @@ pub fn plan(stack: &Stack, desired: &Desired, inventory: &Inventory) -> Plan {
         let wanted = resolve(&node.props, &known);
         match live {
             None => {
-                changes.insert(address.to_owned(), create(kind, address, &wanted));
+                changes.insert(address.to_owned(), create(kind, address, &wanted, times));
             }
-            Some(live) => match compare(kind, live, &wanted) {
+            Some(live) => match compare(kind, live, &wanted, times) {
                 Some(change) => {
                     changes.insert(address.to_owned(), change);
                 }
@@ -128,38 +136,39 @@ pub fn plan(stack: &Stack, desired: &Desired, inventory: &Inventory) -> Plan {
     }
     for (address, live) in &inventory.live {
         if !desired.nodes.contains_key(address) {
-            changes.insert(address.clone(), delete(live));
+            changes.insert(address.clone(), delete(live, times));
         }
     }
     for extra in &inventory.extra {
-        match extra_change(extra, inventory) {
+        match extra_change(extra, inventory, times) {
             Ok(change) => {
                 changes.insert(format!("{}#{}", extra.address, extra.id), change);
             }
             Err(finding) => findings.push(finding),
         }
     }
-    finish(stack, desired, inventory, changes, awaited, findings)
+    finish(stack, desired, inventory, times, changes, awaited, findings)
 }
 
 /// Plans to delete all of `inventory`, extras included.
-pub fn plan_down(stack: &Stack, inventory: &Inventory) -> Plan {
+pub fn plan_down(stack: &Stack, inventory: &Inventory, times: &Times) -> Plan {
     let mut changes = BTreeMap::new();
     for live in inventory.live.values() {
-        changes.insert(live.address.clone(), delete(live));
+        changes.insert(live.address.clone(), delete(live, times));
     }
     for extra in &inventory.extra {
-        let mut change = delete(extra);
+        let mut change = delete(extra, times);
         change.address = format!("{}#{}", extra.address, extra.id);
         changes.insert(change.address.clone(), change);
     }
-    finish(stack, &Desired::default(), inventory, changes, Vec::new(), Vec::new())
+    finish(stack, &Desired::default(), inventory, times, changes, Vec::new(), Vec::new())
 }
 
 fn finish(
     stack: &Stack,
     desired: &Desired,
     inventory: &Inventory,
+    times: &Times,
     changes: BTreeMap<String, PlannedChange>,
     awaited: Vec<String>,
     findings: Vec<String>,
@@ -177,11 +186,12 @@ fn finish(
         awaited,
         critical_path: Vec::new(),
         critical_path_seconds: 0,
+        playable_seconds: None,
         summary,
         warnings: Vec::new(),
         findings,
     };
-    let graph = steps::of(&plan, desired, inventory);
+    let graph = steps::of(&plan, desired, inventory, times);
     if let Some(step) = graph.circle() {
         plan.findings.push(format!(
             "{} can neither go nor be made before the other: take the stack down and bring it up again",
@@ -190,7 +200,11 @@ fn finish(
     }
     let (path, length) = graph.critical_path();
     plan.critical_path = path;
-    plan.critical_path_seconds = length.as_secs();
+    plan.critical_path_seconds = rounded(length);
+    if desired.nodes.contains_key(kinds::auto_scaling_group::ADDRESS) {
+        let awaited = graph.remaining_of(&graph.towards(&playable(desired)));
+        plan.playable_seconds = Some(rounded(awaited.into_values().max().unwrap_or_default()));
+    }
     plan
 }
 
@@ -212,21 +226,24 @@ fn known_attr(
     inventory.live.get(address)?.attrs.get(attr).cloned()
 }
 
-fn create(kind: &dyn AnyKind, address: &str, wanted: &Value) -> PlannedChange {
+fn create(kind: &dyn AnyKind, address: &str, wanted: &Value, times: &Times) -> PlannedChange {
+    let expected = times.expected(kind, Phase::Create, wanted, &[]);
     PlannedChange {
         address: address.to_owned(),
         kind: kind.name(),
         action: Action::Create,
         impact: Impact::None,
         fields: Vec::new(),
-        expected_seconds: kind.expected(Phase::Create, wanted).as_secs(),
+        expected_seconds: rounded(expected.time),
+        learned_from: expected.learned_from,
         id: None,
         data: None,
     }
 }
 
-fn delete(live: &Observed) -> PlannedChange {
+fn delete(live: &Observed, times: &Times) -> PlannedChange {
     let kind = kinds::named(live.kind);
+    let expected = half(live.kind, times, Phase::Delete, &live.props, &[]);
     let data = kind.and_then(AnyKind::data);
     PlannedChange {
         address: live.address.clone(),
@@ -234,13 +251,14 @@ fn delete(live: &Observed) -> PlannedChange {
         action: Action::Delete,
         impact: if data.is_some() { Impact::DataLost } else { Impact::Deleted },
         fields: Vec::new(),
-        expected_seconds: kind.map_or(2, |k| k.expected(Phase::Delete, &live.props).as_secs()),
+        expected_seconds: rounded(expected.time),
+        learned_from: expected.learned_from,
         id: Some(live.id.clone()),
         data,
     }
 }
 
-fn extra_change(extra: &Observed, inventory: &Inventory) -> Result<PlannedChange, String> {
+fn extra_change(extra: &Observed, inventory: &Inventory, times: &Times) -> Result<PlannedChange, String> {
     let holds_data = kinds::named(extra.kind).and_then(AnyKind::data).is_some();
     if holds_data || inventory.is_referred_to(extra) {
         let other = inventory.live.get(&extra.address).map_or("?", |o| o.id.as_str());
@@ -249,13 +267,13 @@ fn extra_change(extra: &Observed, inventory: &Inventory) -> Result<PlannedChange
             extra.address, extra.id
         ));
     }
-    let mut change = delete(extra);
+    let mut change = delete(extra, times);
     change.address = format!("{}#{}", extra.address, extra.id);
     Ok(change)
 }
 
 /// Compares field by field. `None`: no difference that is ours to mend.
-fn compare(kind: &dyn AnyKind, live: &Observed, wanted: &Value) -> Option<PlannedChange> {
+fn compare(kind: &dyn AnyKind, live: &Observed, wanted: &Value, times: &Times) -> Option<PlannedChange> {
     let mut fields = Vec::new();
     let mut impact = Impact::None;
     let mut replace = matches!(live.state, State::Failed(_) | State::Deleting);
@@ -277,10 +295,13 @@ fn compare(kind: &dyn AnyKind, live: &Observed, wanted: &Value) -> Option<Planne
     }
     let (action, impact, expected) = if replace {
         let lost = if kind.data().is_some() { Impact::ReplacementDataLost } else { Impact::Replacement };
-        let both = kind.expected(Phase::Delete, &live.props) + kind.expected(Phase::Create, wanted);
-        (Action::Replace, lost, both)
+        let gone = times.expected(kind, Phase::Delete, &live.props, &[]);
+        let made = times.expected(kind, Phase::Create, wanted, &[]);
+        let learned_from = gone.learned_from.zip(made.learned_from).map(|(gone, made)| gone.min(made));
+        (Action::Replace, lost, Expected { time: gone.time + made.time, learned_from })
     } else {
-        (Action::Update, impact, kind.expected(Phase::Update, wanted))
+        let names: Vec<String> = fields.iter().map(|field| field.name.clone()).collect();
+        (Action::Update, impact, times.expected(kind, Phase::Update, wanted, &names))
     };
     Some(PlannedChange {
         address: live.address.clone(),
@@ -288,7 +309,8 @@ fn compare(kind: &dyn AnyKind, live: &Observed, wanted: &Value) -> Option<Planne
         action,
         impact,
         fields,
-        expected_seconds: expected.as_secs(),
+        expected_seconds: rounded(expected.time),
+        learned_from: expected.learned_from,
         id: Some(live.id.clone()),
         data: kind.data().filter(|_| action == Action::Replace),
     })
@@ -322,9 +344,14 @@ pub(super) fn order_of(kind: &str) -> ReplaceOrder {
     kinds::named(kind).map_or(ReplaceOrder::DeleteFirst, AnyKind::replace_order)
 }
 
-/// How long a half of a change takes.
-pub(super) fn half(change: &PlannedChange, phase: Phase, props: &Value) -> Duration {
-    kinds::named(change.kind).map_or(Duration::from_secs(2), |kind| kind.expected(phase, props))
+/// How long one phase of a node takes.
+pub(super) fn half(kind: &str, times: &Times, phase: Phase, props: &Value, fields: &[String]) -> Expected {
+    let unknown = Expected { time: Duration::from_secs(2), learned_from: None };
+    kinds::named(kind).map_or(unknown, |kind| times.expected(kind, phase, props, fields))
+}
+
+fn rounded(time: Duration) -> u64 {
+    (time + Duration::from_millis(500)).as_secs()
 }
 
 /// The addresses among `kinds` that must be gone before `kind` may go.

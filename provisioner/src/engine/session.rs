@@ -12,8 +12,10 @@ use super::apply::Run;
 use super::events::{Event, Listener};
 use super::guard::Guard;
 use super::holder::Terms;
-use super::journal::{Journal, JournalError, state_home};
+use super::journal::{Journal, JournalError, RunLine, state_home};
 use super::lease::{self, Free, Lease, LeaseError};
+use super::playable::Until;
+use super::times::Times;
 use super::waits::{Pace, pace_of};
 use crate::aws::error::CallError;
 use crate::aws::stack::Stack;
@@ -39,6 +41,10 @@ pub struct Session {
     pub account: String,
     /// How fast time passes at this endpoint.
     pub pace: Pace,
+    /// How long things took at this endpoint before.
+    pub times: Times,
+    /// When a run may end.
+    pub until: Until,
     /// Where events go.
     pub listener: Listener,
     /// Turns true when nothing new may start.
@@ -57,7 +63,8 @@ impl Session {
         let aws = Aws::connect(connection, guard.clone()).await?;
         let account = aws.account().await.map_err(SessionError::Identity)?;
         let pace = pace_of(aws.endpoint_url.as_deref()).await;
-        Ok(Self { aws, account, pace, listener, stop, guard })
+        let times = Times::learn(&state_home(), endpoint_of(&aws));
+        Ok(Self { aws, account, pace, times, until: Until::Done, listener, stop, guard })
     }
 
     /// A stack of this account, at home in this region.
@@ -100,7 +107,8 @@ impl Session {
     /// Opens the journal of this run and begins to upload it every ten seconds.
     pub fn journal(&self, stack: &Stack) -> Result<Recording, JournalError> {
         let now = Arc::new(jiff::Timestamp::now);
-        let journal = Arc::new(Journal::open(&state_home(), &stack.name, &stack.home, now)?);
+        let run = RunLine { endpoint: endpoint_of(&self.aws).to_owned(), time_scale: self.pace.time_scale };
+        let journal = Arc::new(Journal::open(&state_home(), &stack.name, &stack.home, &run, now)?);
         self.guard.journal_to(journal.clone());
         let upload = Upload {
             s3: self.aws.s3.clone(),
@@ -121,10 +129,12 @@ impl Session {
     }
 
     /// What apply needs.
-    pub fn run<'a>(&self, cx: &'a Cx, journal: Option<&Recording>) -> Run<'a> {
+    pub fn run<'a>(&'a self, cx: &'a Cx, journal: Option<&Recording>) -> Run<'a> {
         Run {
             cx,
             pace: self.pace,
+            times: &self.times,
+            until: self.until,
             listener: self.listener.clone(),
             stop: self.stop.clone(),
             journal: journal.map(|recording| recording.journal.clone()),
@@ -145,6 +155,11 @@ impl Session {
     pub fn phase(&self, name: &str) {
         (self.listener)(Event::Phase { name: name.to_owned() });
     }
+}
+
+/// What journals call the endpoint.
+fn endpoint_of(aws: &Aws) -> &str {
+    aws.endpoint_url.as_deref().unwrap_or("aws")
 }
 
 /// A journal that is being uploaded.

@@ -33,6 +33,9 @@ pub enum StepError {
     /// Stopped on request.
     #[error("interrupted while `{0}`; run the command again to go on")]
     Interrupted(String),
+    /// Begun, and not waited for, because all that this run needs is ready.
+    #[error("on its way: `{0}`")]
+    OnItsWay(String),
     /// A reference has no value.
     #[error("{0} is not known; run the command again")]
     Unknown(String),
@@ -51,6 +54,8 @@ pub struct Ground<'a> {
     pub listener: Listener,
     /// Turns true when nothing new may start.
     pub stop: watch::Receiver<bool>,
+    /// Turns true when all that the run needs is ready: what is begun after that, or still goes on, is not waited for.
+    pub enough: watch::Receiver<bool>,
     /// The outputs of what is live, by address.
     pub attrs: Mutex<BTreeMap<String, Attrs>>,
 }
@@ -151,7 +156,7 @@ impl Ground<'_> {
             if !may_pass(&error, codes::is_still_in_use) || started.elapsed() > self.deadline(kind, step) {
                 return Err(error.into());
             }
-            self.pause("still in use", &step.address, self.pace.interval(step.expected)).await?;
+            self.wait("still in use", step).await?;
         }
         self.poll(step, || kind.gone(self.cx, live), codes::is_still_in_use).await?;
         Ok(())
@@ -186,7 +191,7 @@ impl Ground<'_> {
             if started.elapsed() > limit {
                 return Err(StepError::TooLong { state, seconds: started.elapsed().as_secs() });
             }
-            self.pause(&state, &step.address, self.pace.interval(step.expected)).await?;
+            self.wait(&state, step).await?;
         }
     }
 
@@ -196,6 +201,16 @@ impl Ground<'_> {
             Doing::Update => Phase::Update,
             Doing::Delete => Phase::Delete,
         }))
+    }
+
+    /// As [`Ground::pause`], for what AWS goes on with by itself.
+    async fn wait(&self, state: &str, step: &Step) -> Result<(), StepError> {
+        let mut enough = self.enough.clone();
+        tokio::select! {
+            biased;
+            Ok(_) = enough.wait_for(|enough| *enough) => Err(StepError::OnItsWay(state.to_owned())),
+            paused = self.pause(state, &step.address, self.pace.interval(step.expected)) => paused,
+        }
     }
 
     async fn pause(&self, state: &str, address: &str, time: Duration) -> Result<(), StepError> {

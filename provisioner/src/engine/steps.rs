@@ -1,6 +1,6 @@
 //! A plan as a graph of steps: what waits for what, and which chain takes longest.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use petgraph::algo::toposort;
@@ -11,6 +11,7 @@ use serde_json::Value;
 use super::desired::Desired;
 use super::observed::Inventory;
 use super::plan::{Action, Plan, PlannedChange, half, kinds_before, order_of};
+use super::times::{Times, class};
 use crate::kinds::{Observed, Phase, ReplaceOrder};
 
 /// What a step does.
@@ -42,6 +43,8 @@ pub struct Step {
     pub fields: Vec<String>,
     /// How long it takes on AWS.
     pub expected: Duration,
+    /// What it is compared with, for how long it takes.
+    pub class: String,
 }
 
 /// The steps and what waits for what (edge: the source comes first).
@@ -52,8 +55,8 @@ pub struct Steps {
 }
 
 /// Builds the steps of a plan.
-pub fn of(plan: &Plan, desired: &Desired, inventory: &Inventory) -> Steps {
-    let mut builder = Builder { steps: Steps::default(), make: BTreeMap::new(), gone: BTreeMap::new() };
+pub fn of(plan: &Plan, desired: &Desired, inventory: &Inventory, times: &Times) -> Steps {
+    let mut builder = Builder { steps: Steps::default(), make: BTreeMap::new(), gone: BTreeMap::new(), times };
     for change in &plan.changes {
         builder.add_change(change, desired, inventory);
     }
@@ -64,27 +67,25 @@ pub fn of(plan: &Plan, desired: &Desired, inventory: &Inventory) -> Steps {
     builder.steps
 }
 
-struct Builder {
+struct Builder<'a> {
     steps: Steps,
     make: BTreeMap<String, NodeIndex>,
     gone: BTreeMap<String, NodeIndex>,
+    times: &'a Times,
 }
 
-impl Builder {
+impl Builder<'_> {
     fn add(&mut self, change: &PlannedChange, doing: Doing, live: Option<Observed>, props: &Value) -> NodeIndex {
         let phase = match doing {
             Doing::Create | Doing::Await => Phase::Create,
             Doing::Update => Phase::Update,
             Doing::Delete => Phase::Delete,
         };
-        self.steps.graph.add_node(Step {
-            address: change.address.clone(),
-            kind: change.kind,
-            doing,
-            live,
-            fields: change.fields.iter().map(|f| f.name.clone()).collect(),
-            expected: half(change, phase, props),
-        })
+        let fields: Vec<String> = change.fields.iter().map(|f| f.name.clone()).collect();
+        let expected = half(change.kind, self.times, phase, props, &fields).time;
+        let class = crate::kinds::named(change.kind).map_or(String::new(), |k| class(k, phase, props, &fields));
+        let (address, kind) = (change.address.clone(), change.kind);
+        self.steps.graph.add_node(Step { address, kind, doing, live, fields, expected, class })
     }
 
     fn add_change(&mut self, change: &PlannedChange, desired: &Desired, inventory: &Inventory) {
@@ -107,8 +108,7 @@ impl Builder {
 
     fn add_await(&mut self, address: &str, inventory: &Inventory) {
         let Some(live) = inventory.live.get(address) else { return };
-        let expected =
-            crate::kinds::named(live.kind).map_or(Duration::ZERO, |k| k.expected(Phase::Create, &live.props));
+        let expected = half(live.kind, self.times, Phase::Create, &live.props, &[]).time;
         let index = self.steps.graph.add_node(Step {
             address: address.to_owned(),
             kind: live.kind,
@@ -116,6 +116,7 @@ impl Builder {
             live: Some(live.clone()),
             fields: Vec::new(),
             expected,
+            class: String::new(),
         });
         self.make.insert(address.to_owned(), index);
     }
@@ -167,8 +168,13 @@ fn creates_first(address: &str, changes: &BTreeMap<&str, &PlannedChange>, desire
 impl Steps {
     /// For each step, how long the longest chain from its start to the end takes.
     pub fn remaining(&self) -> BTreeMap<NodeIndex, Duration> {
+        self.remaining_of(&self.graph.node_indices().collect())
+    }
+
+    /// As [`Steps::remaining`], over some of the steps only.
+    pub fn remaining_of(&self, some: &BTreeSet<NodeIndex>) -> BTreeMap<NodeIndex, Duration> {
         let mut longest: BTreeMap<NodeIndex, Duration> = BTreeMap::new();
-        for index in toposort(&self.graph, None).unwrap_or_default().into_iter().rev() {
+        for index in toposort(&self.graph, None).unwrap_or_default().into_iter().rev().filter(|i| some.contains(i)) {
             let after = self.graph.edges(index).filter_map(|e| longest.get(&e.target()).copied()).max();
             longest.insert(index, self.graph[index].expected + after.unwrap_or_default());
         }
@@ -192,6 +198,22 @@ impl Steps {
             at = longest(&mut self.graph.neighbors(index));
         }
         (path, total)
+    }
+
+    /// The steps that make or await the nodes in `addresses`, and all that these wait for.
+    pub fn towards(&self, addresses: &BTreeSet<String>) -> BTreeSet<NodeIndex> {
+        let goal = |index: &NodeIndex| {
+            let step = &self.graph[*index];
+            step.doing != Doing::Delete && addresses.contains(&step.address)
+        };
+        let mut found = BTreeSet::new();
+        let mut open: Vec<NodeIndex> = self.graph.node_indices().filter(goal).collect();
+        while let Some(index) = open.pop() {
+            if found.insert(index) {
+                open.extend(self.graph.neighbors_directed(index, petgraph::Direction::Incoming));
+            }
+        }
+        found
     }
 
     /// Whether the graph has a circle, which would leave steps that never start.

@@ -105,7 +105,7 @@ impl<'a> Asked<'a> {
         if let Some(lacking) = lacking(&desired, &inventory) {
             return Err(lacking);
         }
-        let mut plan = plan(&place.stack, &desired, &inventory);
+        let mut plan = plan(&place.stack, &desired, &inventory, &self.session.times);
         if self.blueprint.servers.is_some() && self.blueprint.domain.is_none() {
             plan.warnings.push("without [domain] there is no certificate: the players' tokens travel in clear".into());
         }
@@ -227,6 +227,8 @@ pub enum Upped {
     Declined,
     /// It was applied, and a second look found nothing more to do.
     Converged(Box<Planned>, Outcome),
+    /// The API can serve; what is left is on its way, or waits for that.
+    Playable(Box<Planned>, Outcome),
     /// It was applied in part; the plan is what is still to do.
     Incomplete(Box<Planned>, Outcome),
 }
@@ -275,10 +277,17 @@ async fn apply_and_look(session: &Session, mut planned: Planned) -> Result<Upped
     }
     session.phase("observing again");
     planned.inventory = observe(&planned.cx).await?;
-    planned.plan = plan(&stack, &planned.desired, &planned.inventory);
+    planned.plan = plan(&stack, &planned.desired, &planned.inventory, &session.times);
     let converged = planned.plan.is_empty();
+    let playable = outcome.leaves(planned.plan.changes.iter().map(|change| &change.address));
     let planned = Box::new(planned);
-    Ok(if converged { Upped::Converged(planned, outcome) } else { Upped::Incomplete(planned, outcome) })
+    Ok(if converged {
+        Upped::Converged(planned, outcome)
+    } else if playable {
+        Upped::Playable(planned, outcome)
+    } else {
+        Upped::Incomplete(planned, outcome)
+    })
 }
 
 /// Makes the stack bucket before the lease: making it twice is success.
@@ -290,6 +299,7 @@ pub(super) async fn make_bucket(session: &Session, cx: &Cx, desired: &Desired) -
         pace: session.pace,
         listener: session.listener.clone(),
         stop: session.stop.clone(),
+        enough: tokio::sync::watch::channel(false).1,
         attrs: std::sync::Mutex::default(),
     };
     let step = steps::Step {
@@ -299,6 +309,7 @@ pub(super) async fn make_bucket(session: &Session, cx: &Cx, desired: &Desired) -
         live: None,
         fields: Vec::new(),
         expected: std::time::Duration::from_secs(2),
+        class: String::new(),
     };
     ground.run(&step, Some(&node.props)).await.map_err(UpError::Bucket)
 }

@@ -21,6 +21,11 @@ impl Pace {
         if self.time_scale > 0.0 { expected.div_f64(self.time_scale) } else { Duration::ZERO }
     }
 
+    /// How much of AWS's time has passed in `time` here.
+    pub fn on_aws(self, time: Duration) -> Duration {
+        if self.time_scale > 0.0 { time.mul_f64(self.time_scale) } else { time }
+    }
+
     /// The time between two looks: a fiftieth of what is expected, between 0.2 and 5 s.
     pub fn interval(self, expected: Duration) -> Duration {
         (self.here(expected) / 50).clamp(Duration::from_millis(200), Duration::from_secs(5))

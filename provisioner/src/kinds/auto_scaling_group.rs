@@ -106,6 +106,10 @@ impl Kind for AutoScalingGroup {
         })
     }
 
+    fn class(&self, spec: &Spec) -> String {
+        format!("{} instances", spec.min)
+    }
+
     fn limit(&self, _phase: Phase) -> Duration {
         Duration::from_secs(3600)
     }

@@ -181,6 +181,11 @@ impl Kind for DbInstance {
         })
     }
 
+    fn class(&self, spec: &Spec) -> String {
+        let standby = if spec.common.multi_az { " multi-az" } else { "" };
+        format!("{}{standby}", spec.common.instance_class)
+    }
+
     fn limit(&self, _phase: Phase) -> Duration {
         Duration::from_secs(3600)
     }

@@ -85,6 +85,10 @@ impl Kind for DbReplica {
         })
     }
 
+    fn class(&self, spec: &Spec) -> String {
+        spec.common.instance_class.clone()
+    }
+
     fn limit(&self, _phase: Phase) -> Duration {
         Duration::from_secs(3600)
     }

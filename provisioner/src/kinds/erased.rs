@@ -70,6 +70,8 @@ pub trait AnyKind: Send + Sync {
     fn desired(&self, blueprint: &Blueprint, place: &Place) -> Vec<Node>;
     /// See [`Kind::expected`].
     fn expected(&self, phase: Phase, props: &Value) -> Duration;
+    /// See [`Kind::class`].
+    fn class(&self, props: &Value) -> String;
     /// See [`Kind::limit`].
     fn limit(&self, phase: Phase) -> Duration;
     /// See [`Kind::impact`].
@@ -151,6 +153,9 @@ impl<K: Kind> AnyKind for K {
     fn expected(&self, phase: Phase, props: &Value) -> Duration {
         // A spec with open references still deserialises: `Ref` takes both forms.
         spec_of::<K>("", props).map_or(Duration::from_secs(2), |spec| Kind::expected(self, phase, &spec))
+    }
+    fn class(&self, props: &Value) -> String {
+        spec_of::<K>("", props).map_or(String::new(), |spec| Kind::class(self, &spec))
     }
     fn limit(&self, phase: Phase) -> Duration {
         Kind::limit(self, phase)

@@ -205,6 +205,12 @@ pub trait Kind: Send + Sync + 'static {
         Duration::from_secs(2)
     }
 
+    /// What decides how long a phase takes besides the kind (an instance class, say): durations are learned per class.
+    fn class(&self, spec: &Self::Spec) -> String {
+        let _ = spec;
+        String::new()
+    }
+
     /// How long a phase may take before it is given up: longer than AWS was ever seen to need.
     fn limit(&self, phase: Phase) -> Duration {
         let _ = phase;

@@ -134,6 +134,10 @@ impl Kind for ReplicationGroup {
         })
     }
 
+    fn class(&self, spec: &Spec) -> String {
+        format!("{} {} nodes", spec.node_type, u16::from(spec.replicas) + 1)
+    }
+
     fn limit(&self, _phase: Phase) -> Duration {
         Duration::from_secs(2400)
     }

@@ -146,6 +146,13 @@ impl Ui {
         if !outcome.stopped.is_empty() {
             text.push_str(&format!("begun, not waited for any longer: {}\n", outcome.stopped.join(", ")));
         }
+        for step in &outcome.on_its_way {
+            let ready = duration(step.ready_in_seconds);
+            text.push_str(&format!("on its way: {} ({}, ready in about {ready})\n", step.address.bold(), step.state));
+        }
+        if !outcome.left_to_next.is_empty() {
+            text.push_str(&format!("left to the next `provision up`: {}\n", outcome.left_to_next.join(", ")));
+        }
         if !outcome.skipped.is_empty() {
             text.push_str(&format!("not tried, because it depends on what failed: {}\n", outcome.skipped.join(", ")));
         }

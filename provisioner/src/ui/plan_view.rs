@@ -37,6 +37,9 @@ pub fn render(plan: &Plan) -> String {
         duration(plan.critical_path_seconds).bold(),
         plan.critical_path.join(" > ").dimmed()
     );
+    if let Some(seconds) = plan.playable_seconds.filter(|seconds| (1..plan.critical_path_seconds).contains(seconds)) {
+        let _ = write!(text, "\nplayable after about {} (--until playable)", duration(seconds).bold());
+    }
     text
 }
 
@@ -47,7 +50,10 @@ fn line(text: &mut String, change: &PlannedChange) {
         Action::Replace => "±".magenta().to_string(),
         Action::Delete => "-".red().to_string(),
     };
-    let mut notes = vec![duration(change.expected_seconds)];
+    let mut notes = vec![match change.learned_from {
+        Some(seen) => format!("{} (median of {seen})", duration(change.expected_seconds)),
+        None => duration(change.expected_seconds),
+    }];
     if let Some(impact) = impact(change) {
         notes.push(impact);
     }

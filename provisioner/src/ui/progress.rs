@@ -2,10 +2,10 @@
 
 use std::collections::BTreeMap;
 use std::io::Write;
-use std::sync::{Mutex, PoisonError};
-use std::time::Duration;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
 
-use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
+use indicatif::{MultiProgress, ProgressBar, ProgressState, ProgressStyle};
 use owo_colors::OwoColorize;
 
 use super::plan_view::duration;
@@ -21,8 +21,16 @@ pub struct Progress {
 #[derive(Default)]
 struct State {
     whole: Option<ProgressBar>,
+    ready_at: Arc<Mutex<Option<Instant>>>,
     lines: BTreeMap<String, ProgressBar>,
     waiting_for: BTreeMap<String, String>,
+}
+
+impl State {
+    fn expect(&mut self, seconds: u64) {
+        let ready_at = Instant::now() + Duration::from_secs(seconds);
+        *self.ready_at.lock().unwrap_or_else(PoisonError::into_inner) = Some(ready_at);
+    }
 }
 
 impl Progress {
@@ -71,8 +79,8 @@ impl Progress {
                 Self::drop_line(&mut state, address);
                 if let Some(whole) = &state.whole {
                     whole.inc(1);
-                    whole.set_message(format!("about {} left", duration(*left_seconds)));
                 }
+                state.expect(*left_seconds);
                 self.line(&format!(
                     "  {} {address} {} {}",
                     "✓".green(),
@@ -88,6 +96,11 @@ impl Progress {
                 Self::drop_line(&mut state, address);
                 self.line(&format!("  {} {address} not waited for any longer: {what}", "…".cyan()));
             }
+            Event::OnItsWay { address, state: what, ready_in_seconds } => {
+                Self::drop_line(&mut state, address);
+                let ready = duration(*ready_in_seconds);
+                self.line(&format!("  {} {address} goes on by itself: {what}, ready in about {ready}", "…".cyan()));
+            }
             Event::Note { text } => self.line(text),
         }
     }
@@ -95,8 +108,16 @@ impl Progress {
     fn begin(&self, state: &mut State, steps: usize, seconds: u64) {
         if self.live {
             let whole = self.bars.add(ProgressBar::new(steps as u64));
-            whole.set_style(style("  {bar:30} {pos}/{len} {elapsed} {msg}"));
-            whole.set_message(format!("about {} left", duration(seconds)));
+            state.expect(seconds);
+            let ready_at = state.ready_at.clone();
+            // Counts down between events too.
+            let left = move |_: &ProgressState, out: &mut dyn std::fmt::Write| {
+                let ready_at = *ready_at.lock().unwrap_or_else(PoisonError::into_inner);
+                let left = ready_at.map_or(Duration::ZERO, |at| at.saturating_duration_since(Instant::now()));
+                let _ = write!(out, "about {} left", duration(left.as_secs()));
+            };
+            whole.set_style(style("  {bar:30} {pos}/{len} {elapsed} {left}").with_key("left", left));
+            whole.enable_steady_tick(Duration::from_secs(1));
             state.whole = Some(whole);
         } else {
             self.line(&format!("{steps} steps, about {}", duration(seconds)));
