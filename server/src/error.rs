@@ -51,6 +51,7 @@ kinds! {
     RUN_REUSED = UNPROCESSABLE_ENTITY, "run-id-reused", "The run_id was used for another score.";
     TOO_FEW_COINS = PAYMENT_REQUIRED, "too-few-coins", "The player has too few coins.";
     TOO_MANY_COINS = CONFLICT, "too-many-coins", "The balance would rise above its limit.";
+    TOO_MUCH_OWED = CONFLICT, "too-much-owed", "What the player owes would rise above its limit.";
     PRICE_CHANGED = CONFLICT, "price-changed", "The price of the item has changed.";
     WRONG_CURSOR = BAD_REQUEST, "wrong-cursor", "The cursor is not valid.";
     TOO_LARGE = PAYLOAD_TOO_LARGE, "request-too-large", "The request is too large.";
@@ -97,6 +98,8 @@ pub struct ProblemDocument {
     errors: Option<Vec<FieldError>>,
     /// The player's coins (too-few-coins, too-many-coins).
     balance: Option<i64>,
+    /// What the player owes (too-much-owed).
+    owed: Option<i64>,
     /// What the item costs (too-few-coins, price-changed).
     price: Option<i64>,
 }
@@ -197,6 +200,7 @@ impl From<DomainError> for Problem {
             }
             DomainError::PriceChanged { price } => Self::new(&PRICE_CHANGED).with("price", price),
             DomainError::TooManyCoins { balance } => Self::new(&TOO_MANY_COINS).with("balance", balance),
+            DomainError::TooMuchOwed { owed } => Self::new(&TOO_MUCH_OWED).with("owed", owed),
             DomainError::WrongCursor => Self::new(&WRONG_CURSOR),
             DomainError::Store(error) => {
                 if error.is_transient() {

@@ -70,6 +70,12 @@ pub enum DomainError {
         /// What the player has.
         balance: i64,
     },
+    /// What is owed would rise above the limit.
+    #[error("what the player owes would rise above the limit")]
+    TooMuchOwed {
+        /// What the player owes.
+        owed: i64,
+    },
     /// Not a cursor of ours, or one of another listing.
     #[error("the cursor is not valid")]
     WrongCursor,

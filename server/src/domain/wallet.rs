@@ -1,4 +1,4 @@
-//! Coins: grants by the operator, and the ledger.
+//! Coins that the operator gives and takes, and the ledger.
 
 use serde::Serialize;
 use serde_json::json;
@@ -16,17 +16,27 @@ struct Payload<'a> {
     reason: &'a str,
 }
 
-/// Gives coins to a player, once for each key.
+/// Which way the coins go.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Direction {
+    /// To the player.
+    Grant,
+    /// From the player; what it does not have is owed.
+    Revocation,
+}
+
+/// Gives coins to a player or takes them back, once for each key.
 ///
 /// # Errors
-/// When the player is unknown, the balance would be too high, or the key was used for something else.
-pub async fn grant(
+/// When the player is unknown, the balance (or what is owed) would be too high, or the key was used for something else.
+pub async fn adjust(
     game: &Game,
     player: &PlayerId,
     key: &str,
+    direction: Direction,
     coins: i64,
     reason: &str,
-) -> Result<(GrantRow, bool), DomainError> {
+) -> Result<GrantRow, DomainError> {
     let mut checks = Checks::default();
     let most = game.rules.max_balance;
     checks.require((1..=most).contains(&coins), "coins", format!("must be 1 to {most}"));
@@ -34,11 +44,15 @@ pub async fn grant(
     checks.require((1..=200).contains(&length), "reason", "must be 1 to 200 characters");
     checks.finish()?;
     let now = game.world.now();
-    let payload_hash = Sha256::digest(serde_json::to_vec(&Payload { coins, reason }).expect("plain data")).to_vec();
     let grant_id = game.world.ulid();
-    let properties = json!({ "grant_id": grant_id, "coins": coins, "reason": reason });
+    let (name, properties) = match direction {
+        Direction::Grant => ("grant", json!({ "grant_id": grant_id, "coins": coins, "reason": reason })),
+        Direction::Revocation => ("revocation", json!({ "revocation_id": grant_id, "coins": coins, "reason": reason })),
+    };
+    let coins = if direction == Direction::Grant { coins } else { -coins };
+    let payload_hash = Sha256::digest(serde_json::to_vec(&Payload { coins, reason }).expect("plain data")).to_vec();
     let grant = Grant {
-        event: event::own(&game.world, player, "grant", now, properties),
+        event: event::own(&game.world, player, name, now, properties),
         grant_id,
         player: player.clone(),
         key: key.to_owned(),
@@ -51,11 +65,12 @@ pub async fn grant(
     match game.stores.ledger.grant(&grant).await? {
         GrantOutcome::Granted(row) => {
             game.outbox_wake.notify_one();
-            Ok((row, false))
+            Ok(row)
         }
-        GrantOutcome::Bound(row) if same(&row.payload_hash, &grant.payload_hash) => Ok((row, true)),
+        GrantOutcome::Bound(row) if same(&row.payload_hash, &grant.payload_hash) => Ok(row),
         GrantOutcome::Bound(_) => Err(DomainError::IdempotencyKeyReused),
         GrantOutcome::TooManyCoins { balance } => Err(DomainError::TooManyCoins { balance }),
+        GrantOutcome::TooMuchOwed { owed } => Err(DomainError::TooMuchOwed { owed }),
         GrantOutcome::UnknownPlayer => Err(DomainError::UnknownPlayer),
     }
 }

@@ -66,3 +66,32 @@ async fn a_day_is_exported_whole_and_listed_in_pages() {
     assert_eq!((empty.status.as_u16(), empty.text.as_str()), (200, ""));
     server.get("/admin/v1/events/export?day=someday", OPERATOR).await.problem(400, "malformed-request");
 }
+
+async fn revoke(server: &Server, player: &str, key: &str, coins: i64) -> super::harness::Answer {
+    let path = format!("/admin/v1/users/{player}/revocations");
+    server.call(Method::POST, &path, OPERATOR, Some(key), Some(json!({ "coins": coins, "reason": "fraud" }))).await
+}
+
+#[tokio::test]
+async fn what_a_player_does_not_have_is_owed_and_settled_first() {
+    let server = Server::start().await;
+    let player = server.player("d").await;
+    let first = revoke(&server, &player.id, "r", 1200).await.expect(201);
+    assert_eq!((&first["coins"], &first["balance"], &first["owed"]), (&json!(1200), &json!(0), &json!(200)));
+    assert_eq!(revoke(&server, &player.id, "r", 1200).await.expect(201), first);
+    revoke(&server, &player.id, "r", 1).await.problem(422, "idempotency-key-reused");
+    server.grant(&player.id, "r", 1200).await.problem(422, "idempotency-key-reused");
+    revoke(&server, &player.id, "s", 0).await.problem(422, "invalid-request");
+    revoke(&server, "nobody", "s", 1).await.problem(404, "unknown-player");
+    let most = crate::http_tests::harness::rules().max_balance;
+    let much = revoke(&server, &player.id, "s", most).await.problem(409, "too-much-owed");
+    assert_eq!(much["owed"], 200);
+    let user = server.user(&player).await;
+    assert_eq!((&user["coins"], &user["owed"]), (&json!(0), &json!(200)));
+    let given = server.grant(&player.id, "g", 300).await.expect(201);
+    assert_eq!((&given["coins"], &given["balance"], &given["owed"]), (&json!(300), &json!(100), &json!(0)));
+    let told: Vec<_> =
+        server.ledger(&player, 50).await.into_iter().map(|e| (e["reason"].clone(), e["delta"].clone())).collect();
+    let expected = [("settlement", -200), ("grant", 300), ("revocation", -1000), ("signup", 1000)];
+    assert_eq!(told, expected.map(|(reason, delta)| (json!(reason), json!(delta))));
+}

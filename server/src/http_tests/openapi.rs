@@ -22,6 +22,7 @@ const ROUTES: &[(&str, &str)] = &[
     ("get", "/v1/users/{id}/ledger"),
     ("post", "/v1/events"),
     ("post", "/admin/v1/users/{id}/grants"),
+    ("post", "/admin/v1/users/{id}/revocations"),
     ("get", "/admin/v1/events"),
     ("get", "/admin/v1/events/export"),
     ("get", "/problems/{slug}"),

@@ -1,4 +1,4 @@
-//! For the operator: grants, and what is in the log.
+//! For the operator: grants and revocations, and what is in the log.
 
 use axum::{
     Json,
@@ -13,16 +13,19 @@ use utoipa::{IntoParams, ToSchema};
 use utoipa_axum::{router::OpenApiRouter, routes};
 
 use crate::{
-    domain::{DomainError, journal, wallet},
+    domain::{
+        DomainError, journal,
+        wallet::{self, Direction},
+    },
     error::{Problem, ProblemDocument},
     extract::{Body, IdempotencyKey, Operator, Params, player_named},
     state::Shared,
     store,
 };
 
-/// Coins to give.
+/// Coins to give or to take back.
 #[derive(Deserialize, ToSchema)]
-pub struct GrantCoins {
+pub struct MoveCoins {
     /// At least 1.
     #[schema(minimum = 1)]
     coins: i64,
@@ -40,6 +43,21 @@ pub struct Granted {
     coins: i64,
     /// The coins right after it.
     balance: i64,
+    /// What is owed right after it: what came in went there first.
+    owed: i64,
+}
+
+/// Coins taken back.
+#[derive(Serialize, ToSchema)]
+pub struct Revoked {
+    /// Its id.
+    revocation_id: String,
+    /// How many were to be taken.
+    coins: i64,
+    /// The coins right after it.
+    balance: i64,
+    /// What is owed right after it: what the player did not have.
+    owed: i64,
 }
 
 /// Which events.
@@ -116,7 +134,7 @@ impl From<store::Event> for LoggedEvent {
         ("id" = String, Path, description = "Any player's id."),
         ("Idempotency-Key" = String, Header, description = "As with purchases."),
     ),
-    request_body = GrantCoins,
+    request_body = MoveCoins,
     security(("operator_key" = [])),
     responses(
         (status = 201, description = "Given: now, or before with this key.", body = Granted),
@@ -133,10 +151,44 @@ async fn grant(
     _: Operator,
     Path(id): Path<String>,
     IdempotencyKey(key): IdempotencyKey,
-    Body(body): Body<GrantCoins>,
+    Body(body): Body<MoveCoins>,
 ) -> Result<(StatusCode, Json<Granted>), Problem> {
-    let (row, _) = wallet::grant(&app.game, &player_named(&id)?, &key, body.coins, &body.reason).await?;
-    Ok((StatusCode::CREATED, Json(Granted { grant_id: row.grant_id, coins: row.coins, balance: row.balance })))
+    let player = player_named(&id)?;
+    let row = wallet::adjust(&app.game, &player, &key, Direction::Grant, body.coins, &body.reason).await?;
+    let store::Funds { coins: balance, owed } = row.after;
+    Ok((StatusCode::CREATED, Json(Granted { grant_id: row.grant_id, coins: row.coins, balance, owed })))
+}
+
+/// Take coins back from a player. What it does not have is owed, and settled first from what comes in later.
+#[utoipa::path(
+    post, path = "/admin/v1/users/{id}/revocations", tag = "admin", operation_id = "revoke_coins",
+    params(
+        ("id" = String, Path, description = "Any player's id."),
+        ("Idempotency-Key" = String, Header, description = "As with purchases; one that was used for a grant cannot be used."),
+    ),
+    request_body = MoveCoins,
+    security(("operator_key" = [])),
+    responses(
+        (status = 201, description = "Taken: now, or before with this key.", body = Revoked),
+        (status = 400, description = "No Idempotency-Key.", body = ProblemDocument, content_type = "application/problem+json"),
+        (status = 401, description = "Not the operator key.", body = ProblemDocument, content_type = "application/problem+json"),
+        (status = 404, description = "No such player.", body = ProblemDocument, content_type = "application/problem+json"),
+        (status = 409, description = "What is owed would rise above its limit.", body = ProblemDocument, content_type = "application/problem+json"),
+        (status = 422, description = "Wrong values, or the key was used for something else.", body = ProblemDocument, content_type = "application/problem+json"),
+        (status = "default", description = "A problem.", body = ProblemDocument, content_type = "application/problem+json"),
+    )
+)]
+async fn revoke(
+    State(app): State<Shared>,
+    _: Operator,
+    Path(id): Path<String>,
+    IdempotencyKey(key): IdempotencyKey,
+    Body(body): Body<MoveCoins>,
+) -> Result<(StatusCode, Json<Revoked>), Problem> {
+    let player = player_named(&id)?;
+    let row = wallet::adjust(&app.game, &player, &key, Direction::Revocation, body.coins, &body.reason).await?;
+    let store::Funds { coins: balance, owed } = row.after;
+    Ok((StatusCode::CREATED, Json(Revoked { revocation_id: row.grant_id, coins: -row.coins, balance, owed })))
 }
 
 /// Events of a day, of all players or of one.
@@ -198,5 +250,5 @@ fn lines(events: Vec<store::Event>) -> String {
 /// The routes of this noun.
 #[must_use]
 pub fn router() -> OpenApiRouter<Shared> {
-    OpenApiRouter::new().routes(routes!(grant)).routes(routes!(events)).routes(routes!(export))
+    OpenApiRouter::new().routes(routes!(grant)).routes(routes!(revoke)).routes(routes!(events)).routes(routes!(export))
 }

@@ -46,17 +46,27 @@ pub struct LedgerLine {
     delta: i64,
     /// Coins after it.
     balance: i64,
-    /// `signup`, `purchase`, `grant`.
+    /// What is owed after it.
+    owed: i64,
+    /// `signup`, `purchase`, `grant`, `revocation`, `receipt`, `refund`, `refund_reversed`, or `settlement`: what of the
+    /// movement before it went to what was owed.
     reason: String,
     /// When.
     at: Timestamp,
-    /// The purchase, grant or player it stems from.
+    /// The purchase, grant, revocation, receipt or player it stems from.
     r#ref: String,
 }
 
 impl From<store::LedgerEntry> for LedgerLine {
     fn from(entry: store::LedgerEntry) -> Self {
-        Self { delta: entry.delta, balance: entry.balance, reason: entry.reason, at: entry.at, r#ref: entry.reference }
+        Self {
+            delta: entry.delta,
+            balance: entry.balance,
+            owed: entry.owed,
+            reason: entry.reason,
+            at: entry.at,
+            r#ref: entry.reference,
+        }
     }
 }
 

@@ -21,6 +21,8 @@ pub struct User {
     user_id: String,
     /// Never negative.
     coins: i64,
+    /// Coins that were to be taken back and were not there; what comes in settles this first.
+    owed: i64,
     /// On the default leaderboard; null before the first score.
     best_score: Option<i64>,
     /// What the player owns.
@@ -50,6 +52,7 @@ impl From<store::Profile> for User {
         Self {
             user_id: profile.player.id.to_string(),
             coins: profile.player.coins,
+            owed: profile.player.owed,
             best_score: profile.best_score,
             items: items.collect(),
             created_at: profile.player.created_at,

@@ -8,17 +8,21 @@ mod error;
 mod event;
 mod ports;
 mod rank_key;
+mod receipt_records;
 mod records;
 mod settings;
 
 pub mod aws;
 pub mod embedded;
 
-pub use coin_records::{Grant, GrantOutcome, GrantRow, LedgerEntry, PurchaseOrder, PurchaseOutcome, PurchaseRow};
+pub use coin_records::{
+    Funds, Grant, GrantOutcome, GrantRow, LedgerEntry, Movement, PurchaseOrder, PurchaseOutcome, PurchaseRow,
+};
 pub use error::{BoxError, StoreError, chain};
 pub use event::{Event, EventPage, LOG_SHARDS, LogPosition, WriteReport, day_of, log_shard};
 pub use ports::{EventLog, Ledger, Ranking, ScoreCursor, Stores};
 pub use rank_key::{BoardKey, Order, RankKey};
+pub use receipt_records::{AppStore, ReceiptChange, ReceiptOutcome, ReceiptRow, ReceiptStep, ReceiptWrite, Tell};
 pub use records::{
     Account, AccountOutcome, Advance, Item, NewAccount, Player, PlayerId, Profile, RankPage, RankedEntry, ScoreOutcome,
     ScoreResult, ScoreRow, ScoreWrite, SessionRow,

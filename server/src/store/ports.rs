@@ -6,9 +6,9 @@ use async_trait::async_trait;
 use jiff::{Timestamp, civil::Date};
 
 use super::{
-    AccountOutcome, BoardKey, Event, EventPage, Grant, GrantOutcome, LedgerEntry, LogPosition, NewAccount, Order,
-    PlayerId, Profile, PurchaseOrder, PurchaseOutcome, PurchaseRow, RankKey, RankPage, RankedEntry, ScoreOutcome,
-    ScoreRow, ScoreWrite, SessionRow, StoreError, WriteReport,
+    AccountOutcome, AppStore, BoardKey, Event, EventPage, Grant, GrantOutcome, LedgerEntry, LogPosition, NewAccount,
+    Order, PlayerId, Profile, PurchaseOrder, PurchaseOutcome, PurchaseRow, RankKey, RankPage, RankedEntry,
+    ReceiptOutcome, ReceiptRow, ReceiptWrite, ScoreOutcome, ScoreRow, ScoreWrite, SessionRow, StoreError, WriteReport,
 };
 
 /// The truth: players, sessions, scores, coins, items, and the outbox. Migrated and usable once it is opened.
@@ -68,8 +68,26 @@ pub trait Ledger: Send + Sync {
     async fn purchase(&self, player: &PlayerId, key: &str) -> Result<Option<PurchaseRow>, StoreError>;
     /// Debits, gives the item, writes ledger, purchase and event: all or nothing.
     async fn buy(&self, order: &PurchaseOrder) -> Result<PurchaseOutcome, StoreError>;
-    /// Credits, writes ledger, grant and event: all or nothing.
+    /// Credits or takes back, writes ledger, grant and event: all or nothing.
     async fn grant(&self, grant: &Grant) -> Result<GrantOutcome, StoreError>;
+    /// Acts on what an app store says of a transaction: moves coins, writes ledger, receipt and event, all or nothing.
+    /// Concurrent calls for one transaction grant it once, to one player.
+    async fn settle_receipt(&self, write: &ReceiptWrite) -> Result<ReceiptOutcome, StoreError>;
+    /// Up to `limit` receipts whose store is to be told, since `now` or before, that the coins were given; nobody else
+    /// gets them before `until`.
+    async fn claim_acknowledgements(
+        &self,
+        now: Timestamp,
+        until: Timestamp,
+        limit: u32,
+    ) -> Result<Vec<ReceiptRow>, StoreError>;
+    /// When a receipt's store is to be told; unset: it has been, or will never be.
+    async fn set_acknowledgement(
+        &self,
+        store: AppStore,
+        transaction_id: &str,
+        due: Option<Timestamp>,
+    ) -> Result<(), StoreError>;
     /// A player's ledger, newest first, with `seq` below `before`.
     async fn ledger(&self, player: &PlayerId, before: Option<i64>, limit: u32) -> Result<Vec<LedgerEntry>, StoreError>;
 
@@ -90,6 +108,12 @@ pub trait Ledger: Send + Sync {
     async fn release_events(&self, owner: &str, ids: &[String], due: Timestamp) -> Result<(), StoreError>;
     /// How many events wait, and since when the oldest does.
     async fn outbox_backlog(&self) -> Result<(u64, Option<Timestamp>), StoreError>;
+
+    /// Takes a task's turn if it is due, for one caller of many, and puts the next one off until `next`. Answers how far
+    /// the task had come. Unset: it is not due.
+    async fn take_turn(&self, task: &str, now: Timestamp, next: Timestamp) -> Result<Option<Timestamp>, StoreError>;
+    /// Notes how far a task has come.
+    async fn turn_done(&self, task: &str, to: Timestamp) -> Result<(), StoreError>;
 
     /// Removes runs recorded before `runs_before` and sessions that expired before `now`, at most `limit` of each.
     /// Answers how many rows went.

@@ -40,6 +40,8 @@ pub struct Player {
     pub id: PlayerId,
     /// Never negative, and always the sum of the player's ledger.
     pub coins: i64,
+    /// What could not be taken when it was to be; settled first from what comes in.
+    pub owed: i64,
     /// When the account was made.
     pub created_at: Timestamp,
 }

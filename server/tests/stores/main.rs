@@ -10,6 +10,7 @@ mod measure;
 mod outbox;
 mod purchases;
 mod ranking;
+mod receipts;
 mod scores;
 mod sessions;
 

@@ -169,7 +169,7 @@ async fn a_grant_is_made_once(backend: Backend) {
         tokio::spawn(async move { ledger.grant(&grant).await.expect("answers") })
     };
     let outcomes = join_all((0..12).map(give)).await;
-    let granted = outcomes.iter().filter(|o| matches!(o, Ok(GrantOutcome::Granted(r)) if r.balance == 40)).count();
+    let granted = outcomes.iter().filter(|o| matches!(o, Ok(GrantOutcome::Granted(r)) if r.after.coins == 40)).count();
     let bound = outcomes.iter().filter(|o| matches!(o, Ok(GrantOutcome::Bound(r)) if r.coins == 40)).count();
     assert_eq!((granted, bound), (1, 11));
     // Purchases have keys of their own.
@@ -186,7 +186,7 @@ async fn no_balance_rises_above_the_limit(backend: Backend) {
     (grant.coins, grant.max_balance) = (i64::MAX, i64::MAX);
     assert_eq!(ledger.grant(&grant).await.expect("answers"), GrantOutcome::TooManyCoins { balance: 10 });
     (grant.coins, grant.max_balance) = (90, 100);
-    assert!(matches!(ledger.grant(&grant).await.expect("grants"), GrantOutcome::Granted(r) if r.balance == 100));
+    assert!(matches!(ledger.grant(&grant).await.expect("grants"), GrantOutcome::Granted(r) if r.after.coins == 100));
 }
 
 /// A score posted during a credit must not wipe the credit, nor the other way round.

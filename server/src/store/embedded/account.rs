@@ -9,7 +9,8 @@ use super::{
     outbox,
 };
 use crate::store::{
-    Account, AccountOutcome, BoardKey, Item, NewAccount, Player, PlayerId, Profile, SessionRow, StoreError,
+    Account, AccountOutcome, BoardKey, Funds, Item, Movement, NewAccount, Player, PlayerId, Profile, SessionRow,
+    StoreError,
 };
 
 async fn account_of(
@@ -43,15 +44,10 @@ pub(super) async fn open(db: &Db, account: &NewAccount) -> Result<AccountOutcome
         .await
         .map_err(failed(OPERATION))?;
     if account.coins != 0 {
-        let entry = coins::Movement {
-            player: &account.id,
-            delta: account.coins,
-            balance: account.coins,
-            reason: "signup",
-            at: account.at,
-            reference: account.id.as_str(),
-        };
-        entry.insert(&mut tx).await?;
+        let after = Funds { coins: account.coins, owed: 0 };
+        let movement = Movement { delta: account.coins, after, reason: "signup" };
+        let line = coins::Line { player: &account.id, movement, at: account.at, reference: account.id.as_str() };
+        line.insert(&mut tx).await?;
     }
     outbox::insert(&mut tx, std::slice::from_ref(&account.event)).await?;
     tx.commit().await.map_err(failed(OPERATION))?;
@@ -62,7 +58,7 @@ pub(super) async fn profile(db: &Db, id: &PlayerId, board: &BoardKey) -> Result<
     const OPERATION: &str = "profile";
     let mut tx = db.read(OPERATION).await?;
     let row = sqlx::query(
-        "SELECT p.id, p.coins, p.created_at, s.score FROM players p \
+        "SELECT p.id, p.coins, p.owed, p.created_at, s.score FROM players p \
          LEFT JOIN scores s ON s.player = p.id AND s.board = ? AND s.season = ? WHERE p.id = ?",
     )
     .bind(&board.board)
@@ -91,6 +87,7 @@ pub(super) async fn profile(db: &Db, id: &PlayerId, board: &BoardKey) -> Result<
     let player = Player {
         id: player_in(&row, "id")?,
         coins: column(&row, "coins")?,
+        owed: column(&row, "owed")?,
         created_at: timestamp(&row, "created_at")?,
     };
     Ok(Some(Profile { player, best_score: column(&row, "score")?, items }))

@@ -6,12 +6,12 @@ use jiff::Timestamp;
 use super::{
     account, coins,
     db::{Db, failed},
-    outbox, scores,
+    grants, outbox, receipts, scores, turns,
 };
 use crate::store::{
-    AccountOutcome, BoardKey, Event, Grant, GrantOutcome, Ledger, LedgerEntry, NewAccount, Order, PlayerId, Profile,
-    PurchaseOrder, PurchaseOutcome, PurchaseRow, RankKey, ScoreCursor, ScoreOutcome, ScoreRow, ScoreWrite, SessionRow,
-    StoreError,
+    AccountOutcome, AppStore, BoardKey, Event, Grant, GrantOutcome, Ledger, LedgerEntry, NewAccount, Order, PlayerId,
+    Profile, PurchaseOrder, PurchaseOutcome, PurchaseRow, RankKey, ReceiptOutcome, ReceiptRow, ReceiptWrite,
+    ScoreCursor, ScoreOutcome, ScoreRow, ScoreWrite, SessionRow, StoreError,
 };
 
 /// The ledger in a SQLite file.
@@ -115,7 +115,29 @@ impl Ledger for SqliteLedger {
     }
 
     async fn grant(&self, grant: &Grant) -> Result<GrantOutcome, StoreError> {
-        coins::grant(&self.db, grant).await
+        grants::grant(&self.db, grant).await
+    }
+
+    async fn settle_receipt(&self, write: &ReceiptWrite) -> Result<ReceiptOutcome, StoreError> {
+        receipts::settle(&self.db, write).await
+    }
+
+    async fn claim_acknowledgements(
+        &self,
+        now: Timestamp,
+        until: Timestamp,
+        limit: u32,
+    ) -> Result<Vec<ReceiptRow>, StoreError> {
+        receipts::claim(&self.db, now, until, limit).await
+    }
+
+    async fn set_acknowledgement(
+        &self,
+        store: AppStore,
+        transaction_id: &str,
+        due: Option<Timestamp>,
+    ) -> Result<(), StoreError> {
+        receipts::set_acknowledgement(&self.db, store, transaction_id, due).await
     }
 
     async fn ledger(&self, player: &PlayerId, before: Option<i64>, limit: u32) -> Result<Vec<LedgerEntry>, StoreError> {
@@ -146,6 +168,14 @@ impl Ledger for SqliteLedger {
 
     async fn outbox_backlog(&self) -> Result<(u64, Option<Timestamp>), StoreError> {
         outbox::backlog(&self.db).await
+    }
+
+    async fn take_turn(&self, task: &str, now: Timestamp, next: Timestamp) -> Result<Option<Timestamp>, StoreError> {
+        turns::take(&self.db, task, now, next).await
+    }
+
+    async fn turn_done(&self, task: &str, to: Timestamp) -> Result<(), StoreError> {
+        turns::done(&self.db, task, to).await
     }
 
     async fn purge(&self, runs_before: Timestamp, now: Timestamp, limit: u32) -> Result<u64, StoreError> {

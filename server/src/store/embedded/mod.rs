@@ -4,10 +4,14 @@ mod account;
 mod coins;
 mod db;
 mod event_log;
+mod funds;
+mod grants;
 mod ledger;
 mod outbox;
 mod ranking;
+mod receipts;
 mod scores;
+mod turns;
 
 use std::{path::Path, sync::Arc};
 

@@ -7,7 +7,7 @@ use super::error::{DbError, is_duplicate};
 use super::pool::{begin, commit, rollback};
 use super::rows::{get, get_player, get_slot, get_time};
 use super::{coins, outbox};
-use crate::store::{Account, AccountOutcome, BoardKey, Item, NewAccount, Player, PlayerId, Profile, SessionRow};
+use crate::store::{Account, AccountOutcome, BoardKey, Funds, Item, NewAccount, Player, PlayerId, Profile, SessionRow};
 
 /// Opens an account, or finds the device's.
 pub(super) async fn open(connection: &mut MySqlConnection, account: &NewAccount) -> Result<AccountOutcome, DbError> {
@@ -38,7 +38,7 @@ pub(super) async fn open(connection: &mut MySqlConnection, account: &NewAccount)
         let entry = coins::Entry {
             player: &account.id,
             delta: account.coins,
-            balance: account.coins,
+            after: Funds { coins: account.coins, owed: 0 },
             reason: "signup",
             reference: account.id.as_str(),
             at: account.at,
@@ -66,7 +66,7 @@ pub(super) async fn profile(
     board: &BoardKey,
 ) -> Result<Option<Profile>, DbError> {
     let rows = sqlx::query(
-        "SELECT p.coins, p.created_at, s.score, i.item_id, i.slot, i.quantity FROM players p \
+        "SELECT p.coins, p.owed, p.created_at, s.score, i.item_id, i.slot, i.quantity FROM players p \
          LEFT JOIN scores s ON s.board = ? AND s.season = ? AND s.user_id = p.user_id \
          LEFT JOIN items i ON i.user_id = p.user_id \
          WHERE p.user_id = ? ORDER BY i.item_id, i.slot",
@@ -83,7 +83,12 @@ pub(super) async fn profile(
             items.push(Item { item_id, slot: get_slot(row, "slot")?, quantity: get(row, "quantity")? });
         }
     }
-    let owner = Player { id: player.clone(), coins: get(first, "coins")?, created_at: get_time(first, "created_at")? };
+    let owner = Player {
+        id: player.clone(),
+        coins: get(first, "coins")?,
+        owed: get(first, "owed")?,
+        created_at: get_time(first, "created_at")?,
+    };
     Ok(Some(Profile { player: owner, best_score: get(first, "score")?, items }))
 }
 

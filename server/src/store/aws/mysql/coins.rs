@@ -1,4 +1,4 @@
-//! Coins: the ledger, purchases and grants. Whoever changes a balance holds the player's row lock until the commit, so a
+//! Coins: the ledger and purchases. Whoever changes a balance holds the player's row lock until the commit, so a
 //! player's movements are one after the other and the ledger's sum is the balance.
 
 use jiff::Timestamp;
@@ -6,16 +6,16 @@ use sqlx::mysql::MySqlRow;
 use sqlx::{MySqlConnection, Row};
 
 use super::error::{DbError, is_duplicate};
-use super::outbox;
 use super::pool::{begin, commit, rollback};
 use super::rows::{get, get_slot, get_time, slot_value, stored};
-use crate::store::{Grant, GrantOutcome, GrantRow, LedgerEntry, PlayerId, PurchaseOrder, PurchaseOutcome, PurchaseRow};
+use super::{funds, outbox};
+use crate::store::{Funds, LedgerEntry, PlayerId, PurchaseOrder, PurchaseOutcome, PurchaseRow};
 
 /// A movement to write down.
 pub(super) struct Entry<'a> {
     pub player: &'a PlayerId,
     pub delta: i64,
-    pub balance: i64,
+    pub after: Funds,
     pub reason: &'a str,
     pub reference: &'a str,
     pub at: Timestamp,
@@ -24,11 +24,13 @@ pub(super) struct Entry<'a> {
 /// Writes a movement into the ledger.
 pub(super) async fn book(connection: &mut MySqlConnection, entry: &Entry<'_>) -> Result<(), DbError> {
     sqlx::query(
-        "INSERT INTO coin_ledger (user_id, delta, balance, reason, reference, booked_at) VALUES (?, ?, ?, ?, ?, ?)",
+        "INSERT INTO coin_ledger (user_id, delta, balance, owed, reason, reference, booked_at) \
+         VALUES (?, ?, ?, ?, ?, ?, ?)",
     )
     .bind(entry.player.as_str())
     .bind(entry.delta)
-    .bind(entry.balance)
+    .bind(entry.after.coins)
+    .bind(entry.after.owed)
     .bind(entry.reason)
     .bind(entry.reference)
     .bind(entry.at.as_microsecond())
@@ -78,10 +80,12 @@ pub(super) async fn buy(connection: &mut MySqlConnection, order: &PurchaseOrder)
     .bind(slot_value(order.slot))
     .execute(&mut *connection)
     .await?;
+    // Who had coins owes nothing; what is free can be had by who owes.
+    let owed = if order.price > 0 { 0 } else { funds::of(connection, &order.player).await?.unwrap_or_default().owed };
     let entry = Entry {
         player: &order.player,
         delta: -order.price,
-        balance: row.balance,
+        after: Funds { coins: row.balance, owed },
         reason: "purchase",
         reference: &order.purchase_id,
         at: order.at,
@@ -155,97 +159,6 @@ pub(super) async fn purchase(
     .transpose()
 }
 
-/// Credits. As with [`buy`], the balance comes first and takes the row lock.
-pub(super) async fn grant(connection: &mut MySqlConnection, grant: &Grant) -> Result<GrantOutcome, DbError> {
-    begin(connection).await?;
-    let credit = sqlx::query("UPDATE players SET coins = LAST_INSERT_ID(coins + ?) WHERE user_id = ? AND coins <= ?")
-        .bind(grant.coins)
-        .bind(grant.player.as_str())
-        .bind(grant.max_balance.saturating_sub(grant.coins))
-        .execute(&mut *connection)
-        .await?;
-    if credit.rows_affected() == 0 {
-        rollback(connection).await?;
-        return not_granted(connection, grant).await;
-    }
-    let row = GrantRow {
-        grant_id: grant.grant_id.clone(),
-        coins: grant.coins,
-        reason: grant.reason.clone(),
-        balance: credit.last_insert_id().cast_signed(),
-        at: stored(grant.at),
-        payload_hash: grant.payload_hash.clone(),
-    };
-    let inserted = sqlx::query(
-        "INSERT INTO coin_grants (user_id, idempotency_key, grant_id, payload_hash, coins, reason, balance, \
-         granted_at) VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
-    )
-    .bind(grant.player.as_str())
-    .bind(grant.key.as_bytes())
-    .bind(&row.grant_id)
-    .bind(&row.payload_hash)
-    .bind(row.coins)
-    .bind(&row.reason)
-    .bind(row.balance)
-    .bind(row.at.as_microsecond())
-    .execute(&mut *connection)
-    .await;
-    match inserted {
-        Ok(_) => {}
-        Err(error) if is_duplicate(&error) => {
-            rollback(connection).await?;
-            let bound = granted(connection, &grant.player, &grant.key).await?.ok_or(error)?;
-            return Ok(GrantOutcome::Bound(bound));
-        }
-        Err(error) => return Err(error.into()),
-    }
-    let entry = Entry {
-        player: &grant.player,
-        delta: grant.coins,
-        balance: row.balance,
-        reason: "grant",
-        reference: &grant.grant_id,
-        at: grant.at,
-    };
-    book(connection, &entry).await?;
-    outbox::append(connection, &[&grant.event]).await?;
-    commit(connection).await?;
-    Ok(GrantOutcome::Granted(row))
-}
-
-async fn not_granted(connection: &mut MySqlConnection, grant: &Grant) -> Result<GrantOutcome, DbError> {
-    if let Some(bound) = granted(connection, &grant.player, &grant.key).await? {
-        return Ok(GrantOutcome::Bound(bound));
-    }
-    let balance: Option<i64> = sqlx::query_scalar("SELECT coins FROM players WHERE user_id = ?")
-        .bind(grant.player.as_str())
-        .fetch_optional(connection)
-        .await?;
-    Ok(balance.map_or(GrantOutcome::UnknownPlayer, |balance| GrantOutcome::TooManyCoins { balance }))
-}
-
-async fn granted(connection: &mut MySqlConnection, player: &PlayerId, key: &str) -> Result<Option<GrantRow>, DbError> {
-    let row = sqlx::query(
-        "SELECT grant_id, payload_hash, coins, reason, balance, granted_at FROM coin_grants \
-         WHERE user_id = ? AND idempotency_key = ?",
-    )
-    .bind(player.as_str())
-    .bind(key.as_bytes())
-    .fetch_optional(connection)
-    .await?;
-    row.map(|row| {
-        Ok(GrantRow {
-            grant_id: get(&row, "grant_id")?,
-            coins: get(&row, "coins")?,
-            reason: get(&row, "reason")?,
-            balance: get(&row, "balance")?,
-            at: get_time(&row, "granted_at")?,
-            payload_hash: get(&row, "payload_hash")?,
-        })
-    })
-    .transpose()
-}
-
 /// A player's ledger, newest first.
 pub(super) async fn ledger(
     connection: &mut MySqlConnection,
@@ -254,7 +167,7 @@ pub(super) async fn ledger(
     limit: u32,
 ) -> Result<Vec<LedgerEntry>, DbError> {
     let rows = sqlx::query(
-        "SELECT seq, delta, balance, reason, reference, booked_at FROM coin_ledger \
+        "SELECT seq, delta, balance, owed, reason, reference, booked_at FROM coin_ledger \
          WHERE user_id = ? AND seq < ? ORDER BY seq DESC LIMIT ?",
     )
     .bind(player.as_str())
@@ -270,6 +183,7 @@ fn entry(row: &MySqlRow) -> Result<LedgerEntry, DbError> {
         seq: row.try_get("seq")?,
         delta: row.try_get("delta")?,
         balance: row.try_get("balance")?,
+        owed: row.try_get("owed")?,
         reason: row.try_get("reason")?,
         at: get_time(row, "booked_at")?,
         reference: row.try_get("reference")?,

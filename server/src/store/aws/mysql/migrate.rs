@@ -46,6 +46,11 @@ pub(super) const MIGRATIONS: &[Migration] = migrations![
     8 "0008_coin_ledger",
     9 "0009_outbox",
     10 "0010_scores_by_rank",
+    20 "0020_players_owed",
+    21 "0021_coin_grants_owed",
+    22 "0022_coin_ledger_owed",
+    23 "0023_receipts",
+    24 "0024_turns",
 ];
 
 /// To reach the database at start: a new one may still be coming up.

@@ -3,14 +3,18 @@
 mod accounts;
 mod coins;
 mod error;
+mod funds;
+mod grants;
 mod migrate;
 mod outbox;
 mod pool;
 mod ranked;
+mod receipts;
 mod rows;
 mod score_plan;
 mod score_writer;
 mod scores;
+mod turns;
 mod upkeep;
 
 use std::sync::Arc;
@@ -22,9 +26,9 @@ use jiff::Timestamp;
 use self::pool::Database;
 use self::score_writer::{ScoreWriter, WRITERS};
 use crate::store::{
-    AccountOutcome, BoardKey, DatabaseSettings, Event, Grant, GrantOutcome, Ledger, LedgerEntry, NewAccount, Order,
-    PlayerId, Profile, PurchaseOrder, PurchaseOutcome, PurchaseRow, RankKey, ScoreCursor, ScoreOutcome, ScoreRow,
-    ScoreWrite, SessionRow, StoreError,
+    AccountOutcome, AppStore, BoardKey, DatabaseSettings, Event, Grant, GrantOutcome, Ledger, LedgerEntry, NewAccount,
+    Order, PlayerId, Profile, PurchaseOrder, PurchaseOutcome, PurchaseRow, RankKey, ReceiptOutcome, ReceiptRow,
+    ReceiptWrite, ScoreCursor, ScoreOutcome, ScoreRow, ScoreWrite, SessionRow, StoreError,
 };
 
 /// Runs one attempt of `$work` with shared copies of `$name`s, which every attempt needs anew.
@@ -207,7 +211,31 @@ impl Ledger for MySqlLedger {
     }
 
     async fn grant(&self, grant: &Grant) -> Result<GrantOutcome, StoreError> {
-        run!(self.primary, "a grant", [grant = grant.clone()], |c| coins::grant(c, &grant))
+        run!(self.primary, "a grant", [grant = grant.clone()], |c| grants::grant(c, &grant))
+    }
+
+    async fn settle_receipt(&self, write: &ReceiptWrite) -> Result<ReceiptOutcome, StoreError> {
+        run!(self.primary, "settling a receipt", [write = write.clone()], |c| receipts::settle(c, &write))
+    }
+
+    async fn claim_acknowledgements(
+        &self,
+        now: Timestamp,
+        until: Timestamp,
+        limit: u32,
+    ) -> Result<Vec<ReceiptRow>, StoreError> {
+        run!(self.primary, "claiming acknowledgements", [], |c| receipts::claim(c, now, until, limit))
+    }
+
+    async fn set_acknowledgement(
+        &self,
+        store: AppStore,
+        transaction_id: &str,
+        due: Option<Timestamp>,
+    ) -> Result<(), StoreError> {
+        run!(self.primary, "noting an acknowledgement", [id = transaction_id.to_owned()], |c| {
+            receipts::set_acknowledgement(c, store, &id, due)
+        })
     }
 
     async fn ledger(&self, player: &PlayerId, before: Option<i64>, limit: u32) -> Result<Vec<LedgerEntry>, StoreError> {
@@ -248,6 +276,14 @@ impl Ledger for MySqlLedger {
 
     async fn outbox_backlog(&self) -> Result<(u64, Option<Timestamp>), StoreError> {
         run!(self.primary, "measuring the outbox", [], |c| outbox::backlog(c))
+    }
+
+    async fn take_turn(&self, task: &str, now: Timestamp, next: Timestamp) -> Result<Option<Timestamp>, StoreError> {
+        run!(self.primary, "taking a turn", [task = task.to_owned()], |c| turns::take(c, &task, now, next))
+    }
+
+    async fn turn_done(&self, task: &str, to: Timestamp) -> Result<(), StoreError> {
+        run!(self.primary, "ending a turn", [task = task.to_owned()], |c| turns::done(c, &task, to))
     }
 
     async fn purge(&self, runs_before: Timestamp, now: Timestamp, limit: u32) -> Result<u64, StoreError> {
