@@ -161,16 +161,13 @@ impl ReceiptWrite {
         }
     }
 
-    /// What a change does to what the player has and owes.
-    ///
-    /// # Errors
-    /// When the limit forbids it.
-    pub fn movements(&self, before: Funds, coins: i64, change: ReceiptChange) -> Result<Vec<Movement>, ReceiptOutcome> {
-        if change == ReceiptChange::Refunded {
-            return Ok(vec![before.debit(coins, change.reason())]);
+    /// What a change does to what the player has and owes. Unset: the limit forbids it.
+    #[must_use]
+    pub fn movements(&self, before: Funds, coins: i64, change: ReceiptChange) -> Option<Vec<Movement>> {
+        match change {
+            ReceiptChange::Refunded => Some(vec![before.debit(coins, change.reason())]),
+            _ => before.credit(coins, change.reason(), self.max_balance),
         }
-        let movements = before.credit(coins, change.reason(), self.max_balance);
-        movements.ok_or(ReceiptOutcome::TooManyCoins { balance: before.coins })
     }
 
     /// When the store is to be told of a new row.

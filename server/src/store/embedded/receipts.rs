@@ -18,11 +18,7 @@ pub(super) async fn settle(db: &Db, write: &ReceiptWrite) -> Result<ReceiptOutco
     let mut tx = db.write(OPERATION).await?;
     let known = find(&mut tx, write).await?;
     let outcome = match write.decide(known) {
-        ReceiptStep::Move(row, player, change) => match moved(&mut tx, write, row, &player, change).await? {
-            Ok(outcome) => outcome,
-            // Nothing is committed.
-            Err(refusal) => return Ok(refusal),
-        },
+        ReceiptStep::Move(row, player, change) => moved(&mut tx, write, row, &player, change).await?,
         ReceiptStep::Bury(row) => {
             keep(&mut tx, write, &row).await?;
             stands(&mut tx, write, row).await?
@@ -40,17 +36,16 @@ async fn moved(
     row: ReceiptRow,
     player: &PlayerId,
     change: ReceiptChange,
-) -> Result<Result<ReceiptOutcome, ReceiptOutcome>, StoreError> {
-    let Some(before) = funds::of(tx, player).await? else { return Ok(Err(ReceiptOutcome::UnknownPlayer)) };
-    let movements = match write.movements(before, row.coins, change) {
-        Ok(movements) => movements,
-        Err(refusal) => return Ok(Err(refusal)),
+) -> Result<ReceiptOutcome, StoreError> {
+    let Some(before) = funds::of(tx, player).await? else { return Ok(ReceiptOutcome::UnknownPlayer) };
+    let Some(movements) = write.movements(before, row.coins, change) else {
+        return Ok(ReceiptOutcome::TooManyCoins { balance: before.coins });
     };
     keep(tx, write, &row).await?;
     funds::apply(tx, player, &movements, &row.receipt_id, write.at).await?;
     outbox::insert(tx, &[(write.tell)(write, player, &row, change)]).await?;
     let after = movements.last().map_or_else(Funds::default, |movement| movement.after);
-    Ok(Ok(if row.refunded { ReceiptOutcome::Refunded(row, after) } else { ReceiptOutcome::Granted(row, after) }))
+    Ok(if row.refunded { ReceiptOutcome::Refunded(row, after) } else { ReceiptOutcome::Granted(row, after) })
 }
 
 async fn stands(

@@ -57,11 +57,11 @@ async fn moved(
     if new {
         insert(connection, write, &row).await?;
     }
-    let before = funds::lock(connection, player).await?;
-    let movements = match before.map(|before| write.movements(before, row.coins, change)) {
-        Some(Ok(movements)) => movements,
-        Some(Err(refusal)) => return undone(connection, refusal).await,
-        None => return undone(connection, ReceiptOutcome::UnknownPlayer).await,
+    let Some(before) = funds::lock(connection, player).await? else {
+        return undone(connection, ReceiptOutcome::UnknownPlayer).await;
+    };
+    let Some(movements) = write.movements(before, row.coins, change) else {
+        return undone(connection, ReceiptOutcome::TooManyCoins { balance: before.coins }).await;
     };
     if !new {
         update(connection, &row).await?;
