@@ -72,7 +72,7 @@ fn show_rest(run: &Run, leftovers: &[Leftover], kept: &[Kept]) {
 
 fn left(run: &Run, count: usize) {
     if run.ui.json {
-        run.ui.document(&serde_json::json!({"event": "left", "left": count}));
+        run.ui.named("left", &count);
     } else {
         run.ui.say(&format!("{count} left"));
     }

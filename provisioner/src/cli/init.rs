@@ -65,7 +65,9 @@ pub fn run(run: &Run, args: &Args) -> Outcome {
     })?;
     let path = args.blueprint.display();
     if run.ui.json {
-        run.ui.document(&serde_json::json!({"blueprint": args.blueprint, "template": args.template.name}));
+        run.ui.document(
+            &serde_json::json!({"event": "written", "blueprint": args.blueprint, "template": args.template.name}),
+        );
     } else {
         run.ui.say(&format!("{path} is written. Read it, then see what it would create: provision plan {path}"));
     }

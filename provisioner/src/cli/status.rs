@@ -39,7 +39,8 @@ pub async fn run(run: &Run, which: &Which) -> Outcome {
             shown
         };
         let resources: Vec<_> = inventory.all().map(resource).collect();
-        run.ui.document(&json!({"stack": name, "resources": resources, "lease": holder, "coming": pending,
+        let lease = holder.map(|h| json!({"who": h.who, "since": h.since, "until": h.until}));
+        run.ui.document(&json!({"stack": name, "resources": resources, "lease": lease, "coming": pending,
             "ready_in_seconds": all_in}));
         return Ok(Exit::Done);
     }

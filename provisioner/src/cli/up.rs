@@ -126,10 +126,11 @@ async fn outputs_of(session: &Session, stack: &str, inventory: &Inventory) -> Ou
 }
 
 fn show_outputs(run: &Run, outputs: &Outputs) {
+    if run.ui.json {
+        return run.ui.named("outputs", outputs);
+    }
     super::outputs::show(run, outputs);
-    if let Some(api) = &outputs.api_url
-        && !run.ui.json
-    {
+    if let Some(api) = &outputs.api_url {
         run.ui.note(&format!("try: curl {api}/readyz    then: {api}/docs in a browser"));
     }
 }

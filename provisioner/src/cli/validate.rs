@@ -16,7 +16,7 @@ pub struct Args {
 pub fn run(run: &Run, args: &Args) -> Outcome {
     let blueprint = run.blueprint(&args.blueprint)?;
     if run.ui.json {
-        run.ui.document(&blueprint);
+        run.ui.document(&serde_json::json!({"event": "valid", "blueprint": blueprint}));
     } else {
         run.ui.say(&format!("{} is right: stack {}", args.blueprint.display(), blueprint.stack_name()));
     }

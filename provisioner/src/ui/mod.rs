@@ -64,6 +64,12 @@ impl Ui {
         let _ = writeln!(anstream::stdout(), "{text}");
     }
 
+    /// The event `name` with one value of that name, for programs: a line on stdout.
+    pub fn named(&self, name: &str, value: &impl Serialize) {
+        let line = serde_json::json!({"event": name, name: value});
+        let _ = writeln!(anstream::stdout(), "{line}");
+    }
+
     /// Text for people, on stdout.
     pub fn say(&self, text: &str) {
         let _ = writeln!(anstream::stdout(), "{text}");
@@ -81,10 +87,7 @@ impl Ui {
     /// Shows a plan: on stdout as the answer of `plan`, on stderr before a question.
     pub fn plan(&self, plan: &Plan, is_answer: bool) {
         if self.json {
-            if is_answer {
-                self.document(plan);
-            }
-            return;
+            return if is_answer { self.document(plan) } else { self.named("plan", plan) };
         }
         self.quiet();
         let text = render_plan(plan);
@@ -131,9 +134,7 @@ impl Ui {
     /// What failed, what was done, what was not.
     pub fn outcome(&self, outcome: &Outcome) {
         if self.json {
-            let line = serde_json::json!({"event": "outcome", "outcome": outcome});
-            let _ = writeln!(anstream::stdout(), "{line}");
-            return;
+            return self.named("outcome", outcome);
         }
         self.quiet();
         let mut text = String::new();
