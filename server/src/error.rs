@@ -53,6 +53,11 @@ kinds! {
     TOO_MANY_COINS = CONFLICT, "too-many-coins", "The balance would rise above its limit.";
     TOO_MUCH_OWED = CONFLICT, "too-much-owed", "What the player owes would rise above its limit.";
     PRICE_CHANGED = CONFLICT, "price-changed", "The price of the item has changed.";
+    RECEIPT_INVALID = UNPROCESSABLE_ENTITY, "receipt-invalid", "The receipt is not of a purchase in this game.";
+    RECEIPT_OWNED = CONFLICT, "receipt-owned-by-other", "Another player has the coins of this receipt.";
+    UNKNOWN_PRODUCT = UNPROCESSABLE_ENTITY, "unknown-product", "The game does not sell what the receipt is for.";
+    STORE_NOT_CONFIGURED = NOT_FOUND, "app-store-not-configured", "Receipts of this app store are not taken.";
+    STORE_UNAVAILABLE = SERVICE_UNAVAILABLE, "app-store-unavailable", "The app store cannot be asked now.";
     WRONG_CURSOR = BAD_REQUEST, "wrong-cursor", "The cursor is not valid.";
     TOO_LARGE = PAYLOAD_TOO_LARGE, "request-too-large", "The request is too large.";
     UNSUPPORTED = UNSUPPORTED_MEDIA_TYPE, "unsupported-media-type", "The body must be application/json.";
@@ -100,6 +105,8 @@ pub struct ProblemDocument {
     balance: Option<i64>,
     /// What the player owes (too-much-owed).
     owed: Option<i64>,
+    /// `owned_by_other` (receipt-owned-by-other).
+    state: Option<String>,
     /// What the item costs (too-few-coins, price-changed).
     price: Option<i64>,
 }
@@ -201,6 +208,14 @@ impl From<DomainError> for Problem {
             DomainError::PriceChanged { price } => Self::new(&PRICE_CHANGED).with("price", price),
             DomainError::TooManyCoins { balance } => Self::new(&TOO_MANY_COINS).with("balance", balance),
             DomainError::TooMuchOwed { owed } => Self::new(&TOO_MUCH_OWED).with("owed", owed),
+            DomainError::ReceiptInvalid(_) => Self::new(&RECEIPT_INVALID),
+            DomainError::ReceiptOwnedByOther => Self::new(&RECEIPT_OWNED).with("state", "owned_by_other"),
+            DomainError::UnknownProduct => Self::new(&UNKNOWN_PRODUCT),
+            DomainError::AppStoreNotConfigured => Self::new(&STORE_NOT_CONFIGURED),
+            DomainError::AppStoreUnavailable { retry_after, source } => {
+                tracing::warn!(error = %chain(source.as_ref()), "an app store is not available");
+                Self::new(&STORE_UNAVAILABLE).retry_after(retry_after.unwrap_or(5))
+            }
             DomainError::WrongCursor => Self::new(&WRONG_CURSOR),
             DomainError::Store(error) => {
                 if error.is_transient() {

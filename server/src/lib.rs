@@ -9,6 +9,7 @@ pub mod error;
 pub mod extract;
 pub mod lifecycle;
 pub mod middleware;
+pub mod play;
 pub mod rate;
 pub mod router;
 pub mod routes;

@@ -66,12 +66,15 @@ fn gated(name: &'static str, at_once: usize, limits: &Limits, routes: OpenApiRou
 
 /// Reading ranks has the smallest room and purchases one of their own: ranks are shed first, purchases last.
 fn described(limits: &Limits) -> OpenApiRouter<Shared> {
-    use routes::{admin, catalog, events, health, items, leaderboards, ledger, problems, scores, sessions, users};
+    use routes::{
+        admin, catalog, events, health, items, leaderboards, ledger, problems, receipts, scores, sessions, users,
+    };
     let reads = users::router().merge(catalog::router()).merge(ledger::router());
     let ranking = leaderboards::router().merge(scores::read_router());
     OpenApiRouter::with_openapi(Document::openapi())
         .merge(gated("sessions", limits.sessions, limits, sessions::router()))
         .merge(gated("purchases", limits.purchases, limits, items::router()))
+        .merge(gated("receipts", limits.receipts, limits, receipts::router()))
         .merge(gated("scores", limits.scores, limits, scores::write_router()))
         .merge(gated("reads", limits.reads, limits, reads))
         .merge(gated("ranking", limits.ranking, limits, ranking))

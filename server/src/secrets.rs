@@ -11,11 +11,12 @@ use secrecy::{ExposeSecret as _, SecretString};
 use serde::{Deserialize, de::DeserializeOwned};
 
 use crate::{
-    config::AwsConfig,
+    config::{AwsConfig, GoogleKey},
     domain::{
         clock::World,
         keys::{SigningKeys, WeakKey},
     },
+    play::ServiceAccount,
     store::{AwsSettings, BoxError, CacheSettings, DatabaseSettings},
 };
 
@@ -150,6 +151,29 @@ pub async fn from_aws(config: &AwsConfig, sdk: &SdkConfig) -> Result<(AwsSetting
         ca_file: config.ca_file.clone(),
     };
     Ok((settings, keys))
+}
+
+/// Reads the key of the service account that asks Google Play. `sdk` is needed where it is in Secrets Manager.
+///
+/// # Errors
+/// When it cannot be read or is no such key.
+pub async fn service_account(key: &GoogleKey, sdk: Option<&SdkConfig>) -> Result<ServiceAccount, SecretError> {
+    let (id, text) = match key {
+        GoogleKey::File(path) => {
+            let id = path.display().to_string();
+            let text = fs::read_to_string(path);
+            let text = text.map_err(|source| SecretError::File { path: id.clone(), source: source.into() })?;
+            (id, SecretString::from(text))
+        }
+        GoogleKey::Secret(id) => {
+            let sdk = sdk.ok_or_else(|| SecretError::Read { id: id.clone(), source: "no AWS configuration".into() })?;
+            let call = aws_sdk_secretsmanager::Client::new(sdk).get_secret_value().secret_id(id).send().await;
+            let answer = call.map_err(|source| SecretError::Read { id: id.clone(), source: source.into() })?;
+            (id.clone(), SecretString::from(answer.secret_string().unwrap_or_default()))
+        }
+    };
+    let fields = "client_email, private_key, token_uri (a Google service account's key)";
+    ServiceAccount::from_json(&text).map_err(|_| SecretError::Shape { id, fields })
 }
 
 /// Reads the keys of a server on a laptop, or makes them at the first start. The file is its owner's alone.

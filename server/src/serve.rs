@@ -19,9 +19,16 @@ use tokio_util::sync::CancellationToken;
 
 use crate::{
     cloud,
-    config::{Config, StoreConfig},
-    domain::{Game, clock::World, reconcile::Reconciler, relay::Relay},
+    config::{Config, GoogleKey, ReceiptsConfig, StoreConfig},
+    domain::{
+        Game,
+        clock::World,
+        receipts::{AppStores, google::Google, upkeep::Upkeep},
+        reconcile::Reconciler,
+        relay::Relay,
+    },
     lifecycle::{About, Health, start_up},
+    play::Play,
     rate::RateLimits,
     router,
     secrets::{self, Keys},
@@ -74,7 +81,8 @@ pub async fn run(config: Config) -> Result<(), ServeError> {
     let stop = CancellationToken::new();
     stop_on_signal(&stop).map_err(|error| start_error("signals")(error.into()))?;
     let on_aws = matches!(config.store, StoreConfig::Aws(_));
-    let sdk = if on_aws || lines.is_some() { Some(cloud::sdk_config().await) } else { None };
+    let in_secrets = config.receipts.google.as_ref().is_some_and(|google| matches!(google.key, GoogleKey::Secret(_)));
+    let sdk = if on_aws || lines.is_some() || in_secrets { Some(cloud::sdk_config().await) } else { None };
     let instance = match config.host {
         None if on_aws => until_it_works("instance id", &stop, cloud::instance_id).await,
         // With an address given this need not be an EC2 instance.
@@ -107,6 +115,7 @@ async fn serve(
 ) -> Result<(), ServeError> {
     let Some((stores, keys)) = open(&config, sdk, stop).await? else { return Ok(()) };
     let Some(host) = address(&config, stop).await else { return Ok(()) };
+    let Some(app_stores) = app_stores(config.receipts, sdk, stop).await? else { return Ok(()) };
     let game =
         Arc::new(Game::new(stores, World::default(), config.boards, config.catalogue, config.rules, &keys.signing));
     let about = About { release: config.release, instance, stack: config.stack, assets_url: config.assets_url };
@@ -114,6 +123,7 @@ async fn serve(
     let app = Arc::new(App {
         game: game.clone(),
         health: health.clone(),
+        app_stores: Arc::new(app_stores),
         rates: RateLimits::new(config.rates),
         operator_key: keys.operator,
     });
@@ -153,6 +163,31 @@ async fn embedded(directory: &Path) -> Result<(Stores, Keys), ServeError> {
     let stores = store::embedded::open(directory).await.map_err(|error| start_error("stores")(error.into()))?;
     tracing::info!(directory = %directory.display(), "embedded stores; the operator key is in keys.json there");
     Ok((stores, keys))
+}
+
+async fn app_stores(
+    config: ReceiptsConfig,
+    sdk: Option<&SdkConfig>,
+    stop: &CancellationToken,
+) -> Result<Option<AppStores>, ServeError> {
+    let google = match config.google {
+        Some(google) => {
+            let account = || secrets::service_account(&google.key, sdk);
+            let account = match &google.key {
+                GoogleKey::File(_) => account().await.map_err(|error| start_error("Google's key")(error.into()))?,
+                GoogleKey::Secret(_) => match until_it_works("Google's key", stop, account).await {
+                    Some(account) => account,
+                    None => return Ok(None),
+                },
+            };
+            let play = Play::new(google.endpoint, google.package.clone(), account, World::default());
+            let api = Arc::new(play.map_err(start_error("the client of Google Play"))?);
+            Some(Google { package: google.package, api, sandbox: config.sandbox })
+        }
+        None => None,
+    };
+    let (apple, products) = (config.apple, config.products);
+    Ok(Some(AppStores { apple, google, products, ..AppStores::default() }))
 }
 
 async fn address(config: &Config, stop: &CancellationToken) -> Option<IpAddr> {
@@ -255,6 +290,7 @@ impl Background {
         let others = vec![
             tokio::spawn(start_up(game.clone(), health.clone(), stop.clone())),
             tokio::spawn(Reconciler::new(game.clone()).run(own_stop.clone())),
+            tokio::spawn(Upkeep::new(game.clone(), app.app_stores.clone()).run(own_stop.clone())),
             tokio::spawn(housekeeping(app.clone(), metrics.clone(), own_stop.clone())),
             tokio::spawn(async move {
                 let _ = axum::serve(metrics_port, router::metrics_router(metrics)).await;

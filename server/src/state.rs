@@ -4,7 +4,11 @@ use std::sync::Arc;
 
 use secrecy::SecretString;
 
-use crate::{domain::Game, lifecycle::Health, rate::RateLimits};
+use crate::{
+    domain::{Game, receipts::AppStores},
+    lifecycle::Health,
+    rate::RateLimits,
+};
 
 /// The running server.
 pub struct App {
@@ -12,6 +16,8 @@ pub struct App {
     pub game: Arc<Game>,
     /// Whether it may get traffic.
     pub health: Arc<Health>,
+    /// Whose receipts are taken.
+    pub app_stores: Arc<AppStores>,
     /// How often each may ask.
     pub rates: RateLimits,
     /// Opens `/admin/v1`.

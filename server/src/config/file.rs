@@ -3,7 +3,7 @@
 use serde::Deserialize;
 
 use super::reader::Reader;
-use crate::domain::{board::Board, shop::CatalogueItem};
+use crate::domain::{board::Board, receipts::Product, shop::CatalogueItem};
 
 const NAME: &str = "GAME_FILE";
 
@@ -17,6 +17,8 @@ pub(super) struct GameFile {
     pub(super) boards: Option<Vec<Board>>,
     /// As `GAME_CATALOG`.
     pub(super) catalog: Option<Vec<CatalogueItem>>,
+    /// As `GAME_PRODUCTS`.
+    pub(super) products: Option<Vec<Product>>,
 }
 
 /// Reads it, if one is named.

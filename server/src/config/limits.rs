@@ -11,6 +11,7 @@ use crate::rate::{Rate, Rates};
 pub struct Limits {
     pub sessions: usize,
     pub purchases: usize,
+    pub receipts: usize,
     pub scores: usize,
     pub reads: usize,
     pub ranking: usize,
@@ -25,6 +26,7 @@ impl Default for Limits {
         Self {
             sessions: 256,
             purchases: 512,
+            receipts: 128,
             scores: 512,
             reads: 256,
             ranking: 256,
@@ -55,6 +57,7 @@ pub(super) fn limits(reader: &mut Reader<'_>) -> Limits {
     Limits {
         sessions: limit("GAME_LIMIT_SESSIONS", default.sessions),
         purchases: limit("GAME_LIMIT_PURCHASES", default.purchases),
+        receipts: limit("GAME_LIMIT_RECEIPTS", default.receipts),
         scores: limit("GAME_LIMIT_SCORES", default.scores),
         reads: limit("GAME_LIMIT_READS", default.reads),
         ranking: limit("GAME_LIMIT_RANKING", default.ranking),

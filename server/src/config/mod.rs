@@ -3,13 +3,17 @@
 mod file;
 mod limits;
 mod reader;
+mod receipts;
 #[cfg(test)]
 mod tests;
 
 use std::{fmt, net::IpAddr, path::PathBuf, time::Duration};
 
-pub use self::limits::Limits;
 use self::reader::Reader;
+pub use self::{
+    limits::Limits,
+    receipts::{GoogleConfig, GoogleKey, ReceiptsConfig},
+};
 use crate::{
     domain::{
         Rules,
@@ -45,6 +49,8 @@ pub struct Config {
     pub boards: Boards,
     /// What can be bought.
     pub catalogue: Catalogue,
+    /// Whose receipts are taken.
+    pub receipts: ReceiptsConfig,
     /// What is served at once.
     pub limits: Limits,
     /// How often each may ask.
@@ -133,6 +139,7 @@ impl Config {
             rules: rules(&mut reader),
             boards: boards(&mut reader, file.season, file.boards),
             catalogue: catalogue(&mut reader, file.catalog),
+            receipts: receipts::receipts(&mut reader, file.products),
             limits: limits::limits(&mut reader),
             rates: limits::rates(&mut reader),
             drain: reader.seconds("GAME_DRAIN_SECONDS", if on_aws { 5 } else { 0 }, 300),

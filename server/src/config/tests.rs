@@ -122,3 +122,34 @@ fn a_wrong_file_is_told_with_the_rest() {
     assert!(with_file(negative, &[]).is_err());
     assert!(read(&[("GAME_FILE", "/there/is/none")]).expect_err("wrong").to_string().contains("GAME_FILE"));
 }
+
+#[test]
+fn app_stores_are_configured_whole_or_not_at_all() {
+    let none = read(&[]).expect("valid").receipts;
+    assert!(none.apple.is_none() && none.google.is_none() && !none.sandbox);
+    let both = read(&[
+        ("GAME_APPLE_BUNDLE_ID", "com.example.game"),
+        ("GAME_GOOGLE_PACKAGE", "com.example.game"),
+        ("GAME_GOOGLE_SECRET", "play"),
+        ("GAME_RECEIPTS_SANDBOX", "accept"),
+        ("GAME_PRODUCTS", r#"[{"product_id":"coins_500","coins":500}]"#),
+    ]);
+    let both = both.expect("valid").receipts;
+    assert!(both.apple.is_some() && both.sandbox);
+    assert!(matches!(both.google.expect("there").key, GoogleKey::Secret(id) if id == "play"));
+    let error = read(&[
+        ("GAME_APPLE_BUNDLE_ID", "com.example.game"),
+        ("GAME_APPLE_ROOT", "/there/is/none"),
+        ("GAME_GOOGLE_PACKAGE", "com.example.game"),
+        ("GAME_GOOGLE_URL", "nowhere"),
+        ("GAME_RECEIPTS_SANDBOX", "maybe"),
+        ("GAME_PRODUCTS", r#"[{"product_id":"coins_500","coins":0}]"#),
+    ]);
+    let error = error.expect_err("all of it is wrong").to_string();
+    for name in ["GAME_APPLE_ROOT", "GAME_GOOGLE_PACKAGE", "GAME_GOOGLE_URL", "GAME_RECEIPTS_SANDBOX", "GAME_PRODUCTS"]
+    {
+        assert!(error.contains(name), "{name} is missing in:\n{error}");
+    }
+    let config = with_file("[[products]]\nproduct_id = \"a\"\ncoins = 5", &[]);
+    assert!(config.is_ok());
+}

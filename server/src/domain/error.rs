@@ -1,6 +1,6 @@
 //! What a rule can answer instead of a result.
 
-use crate::store::StoreError;
+use crate::store::{BoxError, StoreError};
 
 /// One wrong value in a request.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -75,6 +75,27 @@ pub enum DomainError {
     TooMuchOwed {
         /// What the player owes.
         owed: i64,
+    },
+    /// Not what the app store gave for a purchase in this game.
+    #[error("the receipt is not valid: {0}")]
+    ReceiptInvalid(&'static str),
+    /// The coins of this receipt are another player's.
+    #[error("the receipt belongs to another player")]
+    ReceiptOwnedByOther,
+    /// A genuine receipt of something that is not sold here.
+    #[error("there is no such product")]
+    UnknownProduct,
+    /// The server was not told of this app store.
+    #[error("receipts of this app store are not taken")]
+    AppStoreNotConfigured,
+    /// The app store cannot be asked.
+    #[error("the app store is not available")]
+    AppStoreUnavailable {
+        /// Seconds, if it said so.
+        retry_after: Option<u32>,
+        /// Why.
+        #[source]
+        source: BoxError,
     },
     /// Not a cursor of ours, or one of another listing.
     #[error("the cursor is not valid")]

@@ -10,6 +10,7 @@ pub mod fallback;
 pub mod game;
 pub mod journal;
 pub mod keys;
+pub mod receipts;
 pub mod reconcile;
 pub mod relay;
 pub mod score;

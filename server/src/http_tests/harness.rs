@@ -25,6 +25,7 @@ use crate::{
         board::{Board, Boards},
         clock::{Clock, OsEntropy, World},
         keys::SigningKeys,
+        receipts::AppStores,
         reconcile::Reconciler,
         shop::{Catalogue, CatalogueItem},
     },
@@ -82,6 +83,12 @@ impl Answer {
         self.json()
     }
 
+    /// Checks the status, and that there is no body.
+    #[track_caller]
+    pub fn expect_empty(self, status: u16) {
+        assert_eq!((self.status.as_u16(), self.text.as_str()), (status, ""));
+    }
+
     /// Checks that it is a problem of this sort, whole and well-formed.
     #[track_caller]
     pub fn problem(self, status: u16, slug: &str) -> Value {
@@ -134,6 +141,22 @@ impl Server {
     }
 
     pub async fn limited(directory: Arc<TempDir>, items: Vec<CatalogueItem>, limits: Limits, rates: Rates) -> Self {
+        Self::made(directory, items, limits, rates, |_| AppStores::default()).await
+    }
+
+    /// A server that takes the receipts of these stores.
+    pub async fn selling(stores: impl FnOnce(&World) -> AppStores) -> Self {
+        let directory = Arc::new(tempfile::tempdir().expect("a directory"));
+        Self::made(directory, Catalogue::starter(), Limits::default(), Rates::default(), stores).await
+    }
+
+    async fn made(
+        directory: Arc<TempDir>,
+        items: Vec<CatalogueItem>,
+        limits: Limits,
+        rates: Rates,
+        app_stores: impl FnOnce(&World) -> AppStores,
+    ) -> Self {
         let stores = embedded::open(directory.path()).await.expect("stores");
         let log = Arc::new(FaultyLog::new(stores.events));
         let ranking = Arc::new(FaultyRanking {
@@ -145,12 +168,18 @@ impl Server {
         let now = Timestamp::from_microsecond(Timestamp::now().as_microsecond()).expect("in range");
         let clock = Arc::new(TestClock(Mutex::new(now)));
         let world = World { clock: clock.clone(), entropy: Arc::new(OsEntropy) };
+        let app_stores = Arc::new(app_stores(&world));
         let keys = SigningKeys::from_base64("YSBrZXkgb2YgdGhlIHRlc3RzIHRoYXQgaXMgbG9uZyBlbm91Z2g=", None);
         let catalogue = Catalogue::new(items).expect("a catalogue");
         let game = Arc::new(Game::new(stores, world, boards(), catalogue, rules(), &keys.expect("long enough")));
         let health = Arc::new(Health::new(About { release: Some("abc".to_owned()), ..About::default() }));
-        let app =
-            Arc::new(App { game, health, rates: RateLimits::new(rates), operator_key: SecretString::from(OPERATOR) });
+        let app = Arc::new(App {
+            game,
+            health,
+            app_stores,
+            rates: RateLimits::new(rates),
+            operator_key: SecretString::from(OPERATOR),
+        });
         let router = router::router(app.clone(), &limits);
         Self { app, router, clock, log, ranking, directory }
     }

@@ -1,7 +1,10 @@
 //! The API over the embedded stores, through its router.
 
+#[path = "../../tests/support/apple.rs"]
+mod apple;
 mod faults;
 mod harness;
+mod play;
 
 mod admin;
 mod health;
@@ -11,6 +14,7 @@ mod overload;
 mod problems;
 mod ranking;
 mod rates;
+mod receipts;
 mod scores;
 mod sessions;
 mod shop;

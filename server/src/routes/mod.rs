@@ -8,6 +8,7 @@ pub mod items;
 pub mod leaderboards;
 pub mod ledger;
 pub mod problems;
+pub mod receipts;
 pub mod scores;
 pub mod sessions;
 pub mod users;

@@ -7,7 +7,7 @@ use utoipa::ToSchema;
 use utoipa_axum::{router::OpenApiRouter, routes};
 
 use crate::{
-    domain::account,
+    domain::{account, receipts::account_token},
     error::{Problem, ProblemDocument},
     extract::Owner,
     state::Shared,
@@ -23,6 +23,9 @@ pub struct User {
     coins: i64,
     /// Coins that were to be taken back and were not there; what comes in settles this first.
     owed: i64,
+    /// A UUID to give to the app store with a purchase: StoreKit's `appAccountToken`, Google Play's
+    /// `obfuscatedAccountId`. Then nobody else can have its coins.
+    account_token: String,
     /// On the default leaderboard; null before the first score.
     best_score: Option<i64>,
     /// What the player owns.
@@ -53,6 +56,7 @@ impl From<store::Profile> for User {
             user_id: profile.player.id.to_string(),
             coins: profile.player.coins,
             owed: profile.player.owed,
+            account_token: account_token(&profile.player.id),
             best_score: profile.best_score,
             items: items.collect(),
             created_at: profile.player.created_at,

@@ -1,0 +1,383 @@
+use axum::http::{Method, StatusCode};
+use jiff::{SignedDuration, Timestamp};
+use serde_json::{Value, json};
+
+use super::{
+    apple::{Apple, Flaw, transaction},
+    harness::{Answer, Player, Server},
+    play::{FakePlay, receipt},
+};
+use crate::domain::receipts::{
+    AppStores, Product, Products,
+    apple::{APPLE_ROOT, Apple as Verifier},
+    upkeep::Upkeep,
+};
+
+fn products() -> Products {
+    let product = |id: &str, coins| Product { product_id: id.to_owned(), coins };
+    Products::new(vec![product("coins_500", 500), product("coins_1200", 1200)], 1 << 53).expect("products")
+}
+
+fn apple_stores(apple: &Apple, sandbox: bool) -> AppStores {
+    let verifier = Verifier::new(&apple.root, "com.example.game".to_owned(), sandbox).expect("a root");
+    AppStores { apple: Some(verifier), products: products(), ..AppStores::default() }
+}
+
+async fn server_of(apple: &Apple) -> Server {
+    Server::selling(|_| apple_stores(apple, false)).await
+}
+
+async fn send(server: &Server, player: &Player, store: &str, receipt: &str) -> Answer {
+    let body = json!({ "store": store, "receipt": receipt });
+    server.post(&format!("/v1/users/{}/receipts", player.id), &player.token, body).await
+}
+
+fn now(server: &Server) -> i64 {
+    server.app.game.world.now().as_millisecond()
+}
+
+fn with(mut claims: Value, name: &str, value: impl Into<Value>) -> Value {
+    claims[name] = value.into();
+    claims
+}
+
+#[tokio::test]
+async fn a_transaction_of_apples_is_worth_its_coins_once() {
+    let apple = Apple::new();
+    let server = server_of(&apple).await;
+    let (player, other) = (server.player("1").await, server.player("2").await);
+    let jws = apple.sign(&transaction("2000001", now(&server)));
+    let first = send(&server, &player, "apple", &jws).await.expect(201);
+    assert_eq!(first, json!({ "state": "granted", "coins": 500, "balance": 1500, "owed": 0 }));
+    let again = send(&server, &player, "apple", &jws).await.expect(200);
+    assert_eq!(again, json!({ "state": "already_granted", "coins": 500, "balance": 1500, "owed": 0 }));
+    let stolen = send(&server, &other, "apple", &jws).await.problem(409, "receipt-owned-by-other");
+    assert_eq!(stolen["state"], "owned_by_other");
+    let three = with(with(transaction("2000002", now(&server)), "quantity", 3), "productId", "coins_1200");
+    let three = send(&server, &player, "apple", &apple.sign(&three)).await.expect(201);
+    assert_eq!((&three["coins"], &three["balance"]), (&json!(3600), &json!(5100)));
+    assert_eq!(server.user(&other).await["coins"], 1000);
+    let ledger = server.ledger(&player, 50).await;
+    assert_eq!(ledger.iter().filter(|entry| entry["reason"] == "receipt").count(), 2);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn forty_times_the_same_receipt_at_once_is_one_grant() {
+    let apple = Apple::new();
+    let server = server_of(&apple).await;
+    let player = server.player("d").await;
+    let jws = apple.sign(&transaction("1", now(&server)));
+    let answers = futures::future::join_all((0..40).map(|_| send(&server, &player, "apple", &jws))).await;
+    let count = |status| answers.iter().filter(|answer| answer.status == status).count();
+    assert_eq!((count(StatusCode::CREATED), count(StatusCode::OK)), (1, 39));
+    assert_eq!(server.user(&player).await["coins"], 1500);
+}
+
+#[tokio::test]
+async fn only_what_apple_signed_for_this_app_counts() {
+    let apple = Apple::new();
+    let server = server_of(&apple).await;
+    let player = server.player("d").await;
+    let now = now(&server);
+    let good = transaction("1", now);
+    let signed = |claims: &Value| apple.sign(claims);
+    let jws = signed(&good);
+    let parts: Vec<&str> = jws.split('.').collect();
+    let other_jws = signed(&with(good.clone(), "transactionId", "2"));
+    let other: Vec<&str> = other_jws.split('.').collect();
+    let stranger = Apple::new();
+    let day = 24 * 3600 * 1000;
+    let bad = [
+        ("no JWS", "no receipt".to_owned()),
+        ("another content", [parts[0], other[1], parts[2]].join(".")),
+        ("no signature", format!("{}.{}.", parts[0], parts[1])),
+        ("unsigned", format!("eyJhbGciOiJub25lIn0.{}.", parts[1])),
+        ("another root", stranger.sign(&good)),
+        ("another's key under Apple's certificates", stranger.sign_as(&apple, &good)),
+        ("another app", signed(&with(good.clone(), "bundleId", "com.example.other"))),
+        ("the sandbox", signed(&with(good.clone(), "environment", "Sandbox"))),
+        ("Xcode", signed(&with(good.clone(), "environment", "Xcode"))),
+        ("the future", signed(&with(good.clone(), "signedDate", now + day))),
+        ("before the certificates", signed(&with(good.clone(), "signedDate", 1_000_000_000_000_i64))),
+        ("a subscription", signed(&with(good.clone(), "type", "Auto-Renewable Subscription"))),
+        ("a family's", signed(&with(good.clone(), "inAppOwnershipType", "FAMILY_SHARED"))),
+        ("a negative quantity", signed(&with(good.clone(), "quantity", -1))),
+    ];
+    for (what, receipt) in bad {
+        let problem = send(&server, &player, "apple", &receipt).await.problem(422, "receipt-invalid");
+        assert!(problem["detail"].is_string(), "{what}");
+    }
+    let unknown = signed(&with(good.clone(), "productId", "coins_9"));
+    send(&server, &player, "apple", &unknown).await.problem(422, "unknown-product");
+    send(&server, &player, "apple", "").await.problem(422, "invalid-request");
+    assert_eq!(server.user(&player).await["coins"], 1000);
+    assert_eq!(server.ledger(&player, 50).await.len(), 1);
+    send(&server, &player, "apple", &jws).await.expect(201);
+}
+
+#[tokio::test]
+async fn a_chain_must_be_apples_in_every_part() {
+    for flaw in [Flaw::UnmarkedLeaf, Flaw::UnmarkedIntermediate, Flaw::Expired, Flaw::NoAuthority] {
+        let apple = Apple::with(flaw);
+        let server = server_of(&apple).await;
+        let player = server.player("d").await;
+        let jws = apple.sign(&transaction("1", now(&server)));
+        let problem = send(&server, &player, "apple", &jws).await.problem(422, "receipt-invalid");
+        assert!(problem["detail"].as_str().expect("a detail").contains("certificates"), "{flaw:?}: {problem}");
+    }
+    // What was signed while they were valid stays so.
+    let apple = Apple::with(Flaw::Expired);
+    let server = server_of(&apple).await;
+    let player = server.player("d").await;
+    let then: Timestamp = "2018-05-05T00:00:00Z".parse().expect("a time");
+    let jws = apple.sign(&transaction("1", then.as_millisecond()));
+    send(&server, &player, "apple", &jws).await.expect(201);
+}
+
+#[test]
+fn apples_own_root_is_the_published_one() {
+    use sha2::{Digest as _, Sha256};
+    let (_, pem) = x509_parser::pem::parse_x509_pem(APPLE_ROOT.as_bytes()).expect("PEM");
+    let fingerprint = hex::encode(Sha256::digest(&pem.contents));
+    assert_eq!(fingerprint, "63343abfb89a6a03ebb57e9b3f5fa7be7c4f5c756f3017b3a8c488c3653e9179");
+    assert!(Verifier::new(APPLE_ROOT.as_bytes(), "a".to_owned(), false).is_ok());
+    assert!(Verifier::new(b"no certificate", "a".to_owned(), false).is_err());
+}
+
+#[tokio::test]
+async fn a_purchase_made_for_another_account_is_that_ones() {
+    let apple = Apple::new();
+    let server = server_of(&apple).await;
+    let (player, other) = (server.player("1").await, server.player("2").await);
+    let token = server.user(&player).await["account_token"].as_str().expect("a token").to_uppercase();
+    let jws = apple.sign(&with(transaction("1", now(&server)), "appAccountToken", token));
+    send(&server, &other, "apple", &jws).await.problem(409, "receipt-owned-by-other");
+    send(&server, &player, "apple", &jws).await.expect(201);
+}
+
+#[tokio::test]
+async fn a_sandbox_is_taken_where_it_is_wanted() {
+    let apple = Apple::new();
+    let server = Server::selling(|_| apple_stores(&apple, true)).await;
+    let player = server.player("d").await;
+    let jws = apple.sign(&with(transaction("1", now(&server)), "environment", "Sandbox"));
+    send(&server, &player, "apple", &jws).await.expect(201);
+}
+
+async fn notify(server: &Server, apple: &Apple, kind: &str, claims: &Value) -> Answer {
+    let payload = json!({
+        "notificationType": kind, "notificationUUID": "u", "version": "2.0", "signedDate": claims["signedDate"],
+        "data": { "bundleId": "com.example.game", "signedTransactionInfo": apple.sign(claims) },
+    });
+    server.post("/v1/notifications/apple", "", json!({ "signedPayload": apple.sign(&payload) })).await
+}
+
+#[tokio::test]
+async fn what_apple_refunds_is_taken_back_and_what_it_reverses_given_again() {
+    let apple = Apple::new();
+    let server = server_of(&apple).await;
+    let player = server.player("d").await;
+    let now = now(&server);
+    let jws = apple.sign(&transaction("1", now - 9000));
+    send(&server, &player, "apple", &jws).await.expect(201);
+    for n in 0..14 {
+        let bomb = json!({ "item_id": "101", "expected_price": 100 });
+        server.buy(&player, &format!("k{n}"), bomb).await.expect(201);
+    }
+    let refund = with(transaction("1", now - 8000), "revocationDate", now - 8000);
+    for _ in 0..2 {
+        notify(&server, &apple, "REFUND", &refund).await.expect_empty(204);
+    }
+    let user = server.user(&player).await;
+    assert_eq!((&user["coins"], &user["owed"]), (&json!(0), &json!(400)));
+    // The transaction as it was signed before is no way back.
+    let old = send(&server, &player, "apple", &jws).await.expect(200);
+    assert_eq!(old, json!({ "state": "refunded", "coins": 500, "balance": 0, "owed": 400 }));
+    notify(&server, &apple, "REFUND_REVERSED", &transaction("1", now - 7000)).await.expect_empty(204);
+    notify(&server, &apple, "REFUND", &refund).await.expect_empty(204);
+    let user = server.user(&player).await;
+    assert_eq!((&user["coins"], &user["owed"]), (&json!(100), &json!(0)));
+    let told: Vec<_> = server.ledger(&player, 4).await;
+    let told: Vec<_> = told.iter().take(4).map(|e| (e["reason"].as_str().expect("text"), e["delta"].clone())).collect();
+    let expected = [("settlement", -400), ("refund_reversed", 500), ("refund", -100), ("purchase", -100)];
+    assert_eq!(told, expected.map(|(reason, delta)| (reason, json!(delta))));
+}
+
+#[tokio::test]
+async fn a_refund_comes_with_the_transaction_too_and_other_news_change_nothing() {
+    let apple = Apple::new();
+    let server = server_of(&apple).await;
+    let player = server.player("d").await;
+    let now = now(&server);
+    send(&server, &player, "apple", &apple.sign(&transaction("1", now - 9000))).await.expect(201);
+    notify(&server, &apple, "CONSUMPTION_REQUEST", &transaction("1", now - 8500)).await.expect_empty(204);
+    assert_eq!(server.user(&player).await["coins"], 1500);
+    let refunded = with(transaction("1", now - 8000), "revocationDate", now - 8000);
+    let answer = send(&server, &player, "apple", &apple.sign(&refunded)).await.expect(200);
+    assert_eq!((&answer["state"], &answer["balance"]), (&json!("refunded"), &json!(1000)));
+    // Refunded before it ever came: it is worth nothing.
+    let early = with(transaction("2", now - 8000), "revocationDate", now - 8000);
+    notify(&server, &apple, "REFUND", &early).await.expect_empty(204);
+    let late = send(&server, &player, "apple", &apple.sign(&transaction("2", now - 9000))).await.expect(200);
+    assert_eq!((&late["state"], &late["balance"]), (&json!("refunded"), &json!(1000)));
+    // And only Apple speaks for Apple.
+    notify(&server, &Apple::new(), "REFUND", &refunded).await.problem(422, "receipt-invalid");
+    let test = apple.sign(&json!({ "notificationType": "TEST", "signedDate": now, "version": "2.0" }));
+    server.post("/v1/notifications/apple", "", json!({ "signedPayload": test })).await.expect_empty(204);
+}
+
+async fn google_server(sandbox: bool) -> (FakePlay, Server) {
+    let play = FakePlay::start().await;
+    let server = Server::selling(|world| AppStores {
+        google: Some(play.google(world.clone(), sandbox)),
+        products: products(),
+        ..AppStores::default()
+    })
+    .await;
+    (play, server)
+}
+
+fn upkeep(server: &Server) -> Upkeep {
+    Upkeep::new(server.app.game.clone(), server.app.app_stores.clone())
+}
+
+#[tokio::test]
+async fn a_purchase_of_googles_is_worth_its_coins_once_and_is_consumed() {
+    let (play, server) = google_server(false).await;
+    let (player, other) = (server.player("1").await, server.player("2").await);
+    play.sell("t/1?x", json!({ "quantity": 2 }));
+    let first = send(&server, &player, "google", &receipt("t/1?x")).await.expect(201);
+    assert_eq!(first, json!({ "state": "granted", "coins": 1000, "balance": 2000, "owed": 0 }));
+    let again = send(&server, &player, "google", &receipt("t/1?x")).await.expect(200);
+    assert_eq!(again["state"], "already_granted");
+    send(&server, &other, "google", &receipt("t/1?x")).await.problem(409, "receipt-owned-by-other");
+    assert_eq!(upkeep(&server).acknowledge().await.expect("told"), 1);
+    assert_eq!(play.shop().consumed, ["t/1?x"]);
+    assert_eq!(upkeep(&server).acknowledge().await.expect("nothing to tell"), 0);
+    // All that with one token.
+    assert_eq!(play.shop().tokens_given, 1);
+    let account = server.user(&player).await["account_token"].clone();
+    play.sell("t2", json!({ "obfuscatedExternalAccountId": account }));
+    send(&server, &other, "google", &receipt("t2")).await.problem(409, "receipt-owned-by-other");
+    send(&server, &player, "google", &receipt("t2")).await.expect(201);
+}
+
+#[tokio::test]
+async fn google_is_told_until_it_knows() {
+    let (play, server) = google_server(false).await;
+    let player = server.player("d").await;
+    for token in ["a", "b"] {
+        play.sell(token, json!({}));
+        send(&server, &player, "google", &receipt(token)).await.expect(201);
+    }
+    play.shop().answer = Some(503);
+    assert_eq!(upkeep(&server).acknowledge().await.expect("the database is there"), 0);
+    play.shop().answer = None;
+    // They are this server's until the lease is over: it may still be telling.
+    assert_eq!(upkeep(&server).acknowledge().await.expect("the database is there"), 0);
+    server.clock.advance(SignedDuration::from_secs(61));
+    // The app was faster with one of them.
+    play.shop().purchases.get_mut("b").expect("sold")["consumptionState"] = json!(1);
+    assert_eq!(upkeep(&server).acknowledge().await.expect("told"), 2);
+    assert_eq!(play.shop().consumed, ["a"]);
+    server.clock.advance(SignedDuration::from_secs(61));
+    assert_eq!(upkeep(&server).acknowledge().await.expect("nothing to tell"), 0);
+}
+
+#[tokio::test]
+async fn each_state_of_a_purchase_has_its_answer() {
+    let (play, server) = google_server(false).await;
+    let player = server.player("d").await;
+    play.sell("p", json!({ "purchaseState": 2 }));
+    let pending = send(&server, &player, "google", &receipt("p")).await.expect(202);
+    assert_eq!(pending, json!({ "state": "pending", "coins": 0, "balance": 1000, "owed": 0 }));
+    play.sell("p", json!({ "purchaseState": 0 }));
+    send(&server, &player, "google", &receipt("p")).await.expect(201);
+    play.sell("c", json!({ "purchaseState": 1 }));
+    let canceled = send(&server, &player, "google", &receipt("c")).await.expect(200);
+    assert_eq!((&canceled["state"], &canceled["balance"]), (&json!("refunded"), &json!(1500)));
+    play.sell("t", json!({ "purchaseType": 0 }));
+    send(&server, &player, "google", &receipt("t")).await.problem(422, "receipt-invalid");
+    send(&server, &player, "google", &receipt("unknown")).await.problem(422, "receipt-invalid");
+    send(&server, &player, "google", "not JSON").await.problem(422, "receipt-invalid");
+    let foreign = json!({ "packageName": "other", "productId": "coins_500", "purchaseToken": "p" }).to_string();
+    send(&server, &player, "google", &foreign).await.problem(422, "receipt-invalid");
+    play.shop().answer = Some(410);
+    send(&server, &player, "google", &receipt("p")).await.problem(422, "receipt-invalid");
+    let (play, tester) = google_server(true).await;
+    play.sell("t", json!({ "purchaseType": 0 }));
+    send(&tester, &tester.player("d").await, "google", &receipt("t")).await.expect(201);
+}
+
+#[tokio::test]
+async fn while_google_is_away_nothing_is_given_and_all_can_be_tried_again() {
+    let (play, server) = google_server(false).await;
+    let player = server.player("d").await;
+    play.sell("t", json!({}));
+    for status in [401, 403, 429, 500, 503] {
+        play.shop().answer = Some(status);
+        let answer = send(&server, &player, "google", &receipt("t")).await;
+        assert_eq!(answer.headers.get("retry-after").expect("when"), "7", "{status}");
+        answer.problem(503, "app-store-unavailable");
+    }
+    // A token that is refused is replaced.
+    play.shop().answer = None;
+    play.shop().good_token = "another".to_owned();
+    let given = play.shop().tokens_given;
+    send(&server, &player, "google", &receipt("t")).await.expect(201);
+    assert_eq!(play.shop().tokens_given, given + 1);
+    // And one that is old is not even shown.
+    server.clock.advance(SignedDuration::from_mins(59));
+    let player = server.player("d").await;
+    send(&server, &player, "google", &receipt("t")).await.expect(200);
+    assert_eq!(play.shop().tokens_given, given + 2);
+    play.shop().hangs = true;
+    let started = server.user(&player).await["coins"].clone();
+    play.sell("u", json!({}));
+    send(&server, &player, "google", &receipt("u")).await.problem(503, "app-store-unavailable");
+    assert_eq!(server.user(&player).await["coins"], started);
+}
+
+#[tokio::test]
+async fn what_google_voids_is_taken_back_once() {
+    let (play, server) = google_server(false).await;
+    let player = server.player("d").await;
+    for token in ["a", "b", "c"] {
+        play.sell(token, json!({}));
+        send(&server, &player, "google", &receipt(token)).await.expect(201);
+    }
+    play.shop().voided = ["a", "x", "b"]
+        .map(|token| json!({ "purchaseToken": token, "orderId": "GPA.1", "voidedTimeMillis": "1", "voidedReason": 1 }))
+        .to_vec();
+    assert_eq!(upkeep(&server).void().await.expect("asked"), 3);
+    assert_eq!(server.user(&player).await["coins"], 1500);
+    // It is nobody's turn for a while; then the same is told again.
+    assert_eq!(upkeep(&server).void().await.expect("not due"), 0);
+    server.clock.advance(SignedDuration::from_mins(5));
+    assert_eq!(upkeep(&server).void().await.expect("asked"), 3);
+    assert_eq!(server.user(&player).await["coins"], 1500);
+    let asked = play.shop().asked_since.clone();
+    assert!(asked[0] < asked[2], "the second time it goes on from the first: {asked:?}");
+    // Google goes on telling that it is purchased; and what was voided before it came is worth nothing.
+    let again = send(&server, &player, "google", &receipt("a")).await.expect(200);
+    assert_eq!(again["state"], "refunded");
+    play.sell("x", json!({}));
+    let late = send(&server, &player, "google", &receipt("x")).await.expect(200);
+    assert_eq!((&late["state"], &late["balance"]), (&json!("refunded"), &json!(1500)));
+}
+
+#[tokio::test]
+async fn receipts_of_a_store_that_is_not_configured_are_not_taken() {
+    let server = Server::start().await;
+    let player = server.player("d").await;
+    for store in ["apple", "google"] {
+        send(&server, &player, store, "x").await.problem(404, "app-store-not-configured");
+    }
+    send(&server, &player, "steam", "x").await.problem(422, "invalid-request");
+    let body = json!({ "signedPayload": "x" });
+    server.post("/v1/notifications/apple", "", body).await.problem(404, "app-store-not-configured");
+    let other = server.player("other").await;
+    let path = format!("/v1/users/{}/receipts", other.id);
+    let body = json!({ "store": "apple", "receipt": "x" });
+    server.call(Method::POST, &path, &player.token, None, Some(body)).await.problem(403, "forbidden");
+}
