@@ -1,9 +1,9 @@
 //! The SDK clients (the only place that builds one), tags, names within limits, error codes.
 
-pub mod actions;
 pub mod codes;
 pub mod error;
 pub mod intercept;
+pub mod policy;
 pub mod stack;
 pub mod tags;
 

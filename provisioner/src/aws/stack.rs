@@ -69,11 +69,7 @@ impl Stack {
 
     /// The partition that the home region lies in: the second part of every ARN.
     pub fn partition(&self) -> &'static str {
-        match self.home.as_str() {
-            home if home.starts_with("cn-") => "aws-cn",
-            home if home.starts_with("us-gov-") => "aws-us-gov",
-            _ => "aws",
-        }
+        partition_of(&self.home)
     }
 
     fn fit(&self, wanted: &str, rule: NameRule, global: bool) -> String {
@@ -91,6 +87,15 @@ impl Stack {
             return name;
         }
         format!("{}-{}", cut(&name, rule.max - 9), short_hash(&seed, 8))
+    }
+}
+
+/// The partition that a region lies in.
+pub fn partition_of(region: &str) -> &'static str {
+    match region {
+        region if region.starts_with("cn-") => "aws-cn",
+        region if region.starts_with("us-gov-") => "aws-us-gov",
+        _ => "aws",
     }
 }
 
