@@ -10,7 +10,7 @@ mod reader;
 mod rules;
 pub mod schema;
 mod sections;
-mod suggest;
+pub mod suggest;
 mod syntax;
 pub mod templates;
 #[cfg(test)]

@@ -1,7 +1,7 @@
 //! "Did you mean": the word that was probably meant.
 
 /// The candidate closest to `word`, if one is close enough to be worth naming.
-pub(super) fn closest<'a>(word: &str, candidates: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
+pub fn closest<'a>(word: &str, candidates: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
     let plain = plain(word);
     candidates
         .into_iter()

@@ -45,7 +45,9 @@ pub async fn run(run: &Run, args: &Args) -> Outcome {
             for (address, reason) in guarded {
                 run.ui.note(&format!("{address}: {reason}"));
             }
-            run.ui.note("refused, and nothing was changed; --allow-data-loss lifts this and keeps nothing");
+            run.ui.note(
+                "refused, and nothing was changed; --allow-data-loss lifts deletion protection and keeps nothing",
+            );
             Ok(Exit::Failed)
         }
         Downed::Done { outcome, left: leftovers, kept } => {

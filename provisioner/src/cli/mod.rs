@@ -1,6 +1,8 @@
 //! The command line: one verb a file, thin.
 
+mod adopt;
 mod down;
+mod drift;
 mod init;
 mod outputs;
 mod plan;
@@ -74,6 +76,10 @@ enum Verb {
     Outputs(Which),
     /// Take the stack down and prove that nothing is left
     Down(down::Args),
+    /// Show what was changed outside provision since the last run
+    Drift(drift::Args),
+    /// Take an existing resource into the stack
+    Adopt(adopt::Args),
     /// Print the IAM policy that the caller needs
     Policy(policy::Args),
 }
@@ -125,7 +131,8 @@ type Outcome = Result<Exit, Ended>;
 pub async fn run(cli: Cli, stop: watch::Receiver<bool>) -> Exit {
     let color = !cli.global.no_color && std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty());
     logs(cli.global.verbose);
-    let streams = !matches!(cli.verb, Verb::Plan(_) | Verb::Status(_) | Verb::Outputs(_) | Verb::Policy(_));
+    let streams =
+        !matches!(cli.verb, Verb::Plan(_) | Verb::Drift(_) | Verb::Status(_) | Verb::Outputs(_) | Verb::Policy(_));
     let connection = Connection {
         endpoint_url: cli.global.endpoint_url.filter(|url| !url.is_empty()),
         region: cli.global.region,
@@ -140,6 +147,8 @@ pub async fn run(cli: Cli, stop: watch::Receiver<bool>) -> Exit {
         Verb::Status(which) => status::run(&run, &which).await,
         Verb::Outputs(which) => outputs::run(&run, &which).await,
         Verb::Down(args) => down::run(&run, &args).await,
+        Verb::Drift(args) => drift::run(&run, &args).await,
+        Verb::Adopt(args) => adopt::run(&run, &args).await,
         Verb::Policy(args) => policy::run(&run, &args),
     };
     run.ui.quiet();

@@ -28,6 +28,9 @@ pub struct Args {
     /// themselves)
     #[arg(long, value_enum, default_value_t = Wanted::Done, value_name = "WHEN")]
     until: Wanted,
+    /// Overwrite what was changed outside provision
+    #[arg(long)]
+    overwrite_drift: bool,
     /// Do not ask the API at the end (for an endpoint that runs no servers)
     #[arg(long)]
     control_plane_only: bool,
@@ -54,11 +57,11 @@ pub async fn run(run: &Run, args: &Args) -> Outcome {
         Wanted::Playable => Until::Playable,
     };
     let options = Options { allow_data_loss: args.allow_data_loss };
-    let mut refused = false;
+    let mut refused = None;
     let confirm = async |plan: &Plan| {
         run.ui.plan(plan, false);
-        refused = !plan.findings.is_empty() || (!args.allow_data_loss && plan.data_losses().next().is_some());
-        !refused && run.confirm("Apply this plan?")
+        refused = refusal(run, args, plan);
+        refused.is_none() && run.confirm("Apply this plan?")
     };
     let upped = up(&session, &blueprint, directory(&args.blueprint), options, confirm).await;
     match upped.map_err(|error| up_failed(run, &error))? {
@@ -67,15 +70,8 @@ pub async fn run(run: &Run, args: &Args) -> Outcome {
             show_outputs(run, &outputs_of(&session, &blueprint.stack_name(), &inventory).await);
             Ok(Exit::Done)
         }
-        Upped::Declined if refused => {
-            run.ui.note(
-                "refused: the plan above destroys data or has findings. Nothing was changed. \
-                 Mend what is found; for the loss of data pass --allow-data-loss",
-            );
-            Ok(Exit::Failed)
-        }
         Upped::Declined => {
-            run.ui.note("nothing was changed");
+            run.ui.note(refused.unwrap_or("nothing was changed"));
             Ok(Exit::Failed)
         }
         Upped::Converged(planned, outcome) => {
@@ -119,6 +115,24 @@ async fn serves(run: &Run, args: &Args, session: &Session, blueprint: &Blueprint
     }
     show_outputs(run, &outputs);
     Ok(Exit::Done)
+}
+
+/// Why the plan must not be applied, whatever the user says to the plan itself.
+fn refusal(run: &Run, args: &Args, plan: &Plan) -> Option<&'static str> {
+    if !plan.findings.is_empty() {
+        return Some("refused: the plan above has findings. Nothing was changed. Mend what is found");
+    }
+    if !args.allow_data_loss && plan.data_losses().next().is_some() {
+        return Some("refused: the plan above destroys data. Nothing was changed. To lose it pass --allow-data-loss");
+    }
+    let overwrite = || !run.yes && run.confirm("Overwrite what was changed outside provision?");
+    if plan.overwrites_drift() && !args.overwrite_drift && !overwrite() {
+        return Some(
+            "refused: the plan above overwrites what was changed outside provision. Nothing was changed. \
+             Take the change over into the blueprint, or pass --overwrite-drift",
+        );
+    }
+    None
 }
 
 async fn outputs_of(session: &Session, stack: &str, inventory: &Inventory) -> Outputs {

@@ -1,14 +1,17 @@
 //! `down`: takes a stack away, needing only its name, and proves that nothing is left.
 
+use super::applied;
 use super::apply::{Outcome, apply};
 use super::desired::{Desired, GraphError};
 use super::journal::JournalError;
 use super::lease::{Free, Lease, LeaseError};
 use super::observed::{Inventory, ObserveError, observe};
+use super::picture::{PictureError, picture};
 use super::plan::{Plan, plan_down};
 use super::session::Session;
 use super::sweep::{Leftover, SweepError, sweep};
 use super::up::{UpError, make_bucket};
+use crate::aws::error::CallError;
 use crate::aws::stack::Stack;
 use crate::kinds::context::Kept;
 use crate::kinds::{self, Cx, Error, Options, bucket};
@@ -19,6 +22,12 @@ pub enum DownError {
     /// The live resources could not be listed.
     #[error(transparent)]
     Observe(#[from] ObserveError),
+    /// What AWS holds, or what the last run left, could not be read.
+    #[error(transparent)]
+    Picture(#[from] PictureError),
+    /// The record of the last run cannot be deleted.
+    #[error("cannot delete the record of the last run from the stack's bucket")]
+    Record(#[source] CallError),
     /// Somebody else works on the stack.
     #[error(transparent)]
     Lease(#[from] LeaseError),
@@ -84,19 +93,20 @@ pub async fn down(
     options: Options,
     confirm: impl AsyncFnOnce(&Plan) -> bool,
 ) -> Result<Downed, DownError> {
-    let cx = session.context(stack.clone(), std::collections::BTreeMap::new(), options);
+    let mut cx = session.context(stack.clone(), std::collections::BTreeMap::new(), options);
     let seen = session.free(&stack).await?;
     session.phase("observing");
-    let inventory = observe(&cx).await?;
+    let inventory = picture(&mut cx).await?.inventory;
     if inventory.live.is_empty() {
         let (left, kept) = (sweep_at_last(&cx, session).await?, kept(&cx));
         return Ok(Downed::Nothing { left, kept });
     }
+    let mut guarded = untagged(&inventory);
     if !options.allow_data_loss {
-        let guarded = guards(&cx, &inventory).await?;
-        if !guarded.is_empty() {
-            return Ok(Downed::Guarded(guarded));
-        }
+        guarded.extend(guards(&cx, &inventory).await?);
+    }
+    if !guarded.is_empty() {
+        return Ok(Downed::Guarded(guarded));
     }
     if !confirm(&plan_down(&stack, &inventory, &session.times)).await {
         return Ok(Downed::Declined);
@@ -131,6 +141,9 @@ async fn delete_all(
     let mut all = plan_down(&cx.stack, &inventory, &session.times);
     all.changes.retain(|change| change.address != bucket::STACK);
     let recording = session.journal(&cx.stack)?;
+    // From here on what is missing was deleted by us.
+    let bucket = cx.stack.bucket_name(bucket::STACK);
+    applied::forget(&cx.aws.s3, &bucket).await.map_err(DownError::Record)?;
     session.phase("deleting");
     let outcome = apply(&session.run(cx, Some(&recording)), &all, &Desired::default(), &inventory).await;
     let left = sweep_at_last(cx, session).await?;
@@ -153,6 +166,17 @@ async fn sweep_at_last(cx: &Cx, session: &Session) -> Result<Vec<Leftover>, Down
         kinds::db_instance::keep_snapshots(cx).await.map_err(DownError::Kept)?;
     }
     settled_sweep(cx, session).await
+}
+
+/// What lost its tags is nobody's to delete, and would stay behind unseen.
+fn untagged(inventory: &Inventory) -> Vec<(String, String)> {
+    let id = |address: &String| inventory.live.get(address).map_or("", |live| live.id.as_str());
+    let reason = |address: &String| {
+        let id = id(address);
+        let fix = format!("give them back with `provision adopt {address} {id}`, or delete it by hand");
+        (address.clone(), format!("{id} lost the stack's tags: {fix}"))
+    };
+    inventory.untagged.iter().map(reason).collect()
 }
 
 async fn guards(cx: &Cx, inventory: &Inventory) -> Result<Vec<(String, String)>, DownError> {

@@ -1,9 +1,12 @@
 //! Observe, plan, apply: AWS itself is the state.
 
+pub mod adopt;
+pub mod applied;
 pub mod apply;
 pub mod coming;
 pub mod desired;
 pub mod down;
+pub mod drift;
 pub mod events;
 pub mod guard;
 pub mod holder;
@@ -11,9 +14,11 @@ pub mod journal;
 pub mod lease;
 pub mod observed;
 pub mod outputs;
+pub mod picture;
 pub mod place;
 pub mod plan;
 pub mod playable;
+pub mod preflight;
 pub mod session;
 pub mod step;
 pub mod steps;

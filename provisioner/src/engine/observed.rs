@@ -1,6 +1,6 @@
 //! What AWS holds for this stack, by asking every kind at once.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use futures::stream::{FuturesUnordered, StreamExt};
 
@@ -14,6 +14,8 @@ pub struct Inventory {
     pub live: BTreeMap<String, Observed>,
     /// Further resources of an address that is taken: left behind by a run that was killed.
     pub extra: Vec<Observed>,
+    /// Addresses of resources that the last run made and that do not carry the stack's tags any more.
+    pub untagged: BTreeSet<String>,
     /// Kinds that the endpoint does not offer, with their services. AWS itself offers all.
     pub absent: BTreeMap<&'static str, String>,
 }

@@ -7,12 +7,16 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::desired::{Desired, references, resolve};
+use super::drift::{Drifted, overwrites};
 use super::observed::Inventory;
 use super::playable::playable;
 use super::steps;
 use super::times::{Expected, Times};
 use crate::aws::stack::Stack;
 use crate::kinds::{self, AnyKind, Effect, Impact, Observed, Phase, ReplaceOrder, State};
+
+/// The field of a change that puts the stack's tags back on a resource.
+pub const TAGS: &str = "tags";
 
 /// What happens to a node.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -65,6 +69,9 @@ pub struct PlannedChange {
     /// What is lost with it, in words.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub data: Option<&'static str>,
+    /// Whether it overwrites what was changed outside provision.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub overwrites_drift: bool,
 }
 
 /// What an `up` or `down` is going to do.
@@ -90,6 +97,9 @@ pub struct Plan {
     pub playable_seconds: Option<u64>,
     /// How many changes of each action.
     pub summary: BTreeMap<String, usize>,
+    /// What was changed outside provision since the last run.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub drift: Vec<Drifted>,
     /// Things worth knowing that are no changes.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub warnings: Vec<String>,
@@ -102,6 +112,19 @@ impl Plan {
     /// Whether there is nothing to do, nor to wait for.
     pub fn is_empty(&self) -> bool {
         self.changes.is_empty() && self.awaited.is_empty()
+    }
+
+    /// Notes what was changed outside provision, and which changes overwrite it.
+    pub fn note_drift(&mut self, drift: Vec<Drifted>) {
+        for change in &mut self.changes {
+            change.overwrites_drift = overwrites(change, &drift);
+        }
+        self.drift = drift;
+    }
+
+    /// Whether it overwrites what was changed outside provision.
+    pub fn overwrites_drift(&self) -> bool {
+        self.changes.iter().any(|change| change.overwrites_drift)
     }
 
     /// The changes that destroy data.
@@ -125,7 +148,7 @@ pub fn plan(stack: &Stack, desired: &Desired, inventory: &Inventory, times: &Tim
             None => {
                 changes.insert(address.to_owned(), create(kind, address, &wanted, times));
             }
-            Some(live) => match compare(kind, live, &wanted, times) {
+            Some(live) => match compare(kind, live, &wanted, inventory.untagged.contains(address), times) {
                 Some(change) => {
                     changes.insert(address.to_owned(), change);
                 }
@@ -188,6 +211,7 @@ fn finish(
         critical_path_seconds: 0,
         playable_seconds: None,
         summary,
+        drift: Vec::new(),
         warnings: Vec::new(),
         findings,
     };
@@ -238,6 +262,7 @@ fn create(kind: &dyn AnyKind, address: &str, wanted: &Value, times: &Times) -> P
         learned_from: expected.learned_from,
         id: None,
         data: None,
+        overwrites_drift: false,
     }
 }
 
@@ -255,6 +280,7 @@ fn delete(live: &Observed, times: &Times) -> PlannedChange {
         learned_from: expected.learned_from,
         id: Some(live.id.clone()),
         data,
+        overwrites_drift: false,
     }
 }
 
@@ -273,8 +299,9 @@ fn extra_change(extra: &Observed, inventory: &Inventory, times: &Times) -> Resul
 }
 
 /// Compares field by field. `None`: no difference that is ours to mend.
-fn compare(kind: &dyn AnyKind, live: &Observed, wanted: &Value, times: &Times) -> Option<PlannedChange> {
-    let mut fields = Vec::new();
+fn compare(kind: &dyn AnyKind, live: &Observed, wanted: &Value, untagged: bool, times: &Times) -> Option<PlannedChange> {
+    let tags = FieldChange { name: TAGS.into(), before: None, after: Some("the stack's".into()) };
+    let mut fields: Vec<FieldChange> = untagged.then_some(tags).into_iter().collect();
     let mut impact = Impact::None;
     let mut replace = matches!(live.state, State::Failed(_) | State::Deleting);
     for (name, effect) in kind.fields() {
@@ -313,6 +340,7 @@ fn compare(kind: &dyn AnyKind, live: &Observed, wanted: &Value, times: &Times) -
         learned_from: expected.learned_from,
         id: Some(live.id.clone()),
         data: kind.data().filter(|_| action == Action::Replace),
+        overwrites_drift: false,
     })
 }
 

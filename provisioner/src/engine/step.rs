@@ -10,7 +10,7 @@ use tokio::time::Instant;
 
 use super::desired::{references, resolve};
 use super::events::{Event, Listener};
-use super::plan::same;
+use super::plan::{TAGS, same};
 use super::steps::{Doing, Step};
 use super::waits::Pace;
 use crate::aws::codes;
@@ -141,6 +141,9 @@ impl Ground<'_> {
         fields: &[String],
     ) -> Result<(), StepError> {
         let started = Instant::now();
+        if fields.iter().any(|field| field == TAGS) {
+            kinds::tag(self.cx, kind.tagged(), live).await?;
+        }
         while let Err(error) = kind.update(self.cx, live, props, fields).await {
             if !may_pass(&error, codes::is_not_visible_yet) || started.elapsed() > self.pace.deadline(RETRIED_FOR) {
                 return Err(error.into());

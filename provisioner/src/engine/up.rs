@@ -1,20 +1,23 @@
 //! `up`: observe -> plan -> confirm -> apply -> observe again -> no change.
 
-use std::collections::BTreeSet;
 use std::path::Path;
 
+use super::applied::{self, Applied};
 use super::apply::{Outcome, apply};
 use super::desired::{Desired, GraphError};
+use super::drift::drift;
 use super::journal::JournalError;
 use super::lease::{Free, Lease, LeaseError};
 use super::observed::{Inventory, ObserveError, observe, observe_kinds};
+use super::picture::{Picture, PictureError, picture};
 use super::place::{PlaceError, artifact, place};
-use super::plan::{Action, Plan, plan};
+use super::plan::{Plan, plan};
 use super::session::Session;
 use super::step::{Ground, StepError};
-use super::{steps, zones};
+use super::{preflight, steps, zones};
+use crate::aws::error::CallError;
 use crate::blueprint::Blueprint;
-use crate::kinds::{Cx, Options, Place, db_instance, replication_group, secret};
+use crate::kinds::{Cx, Options, Place};
 
 /// Why `plan` or `up` ended early.
 #[derive(Debug, thiserror::Error)]
@@ -25,6 +28,12 @@ pub enum UpError {
     /// The live resources could not be listed.
     #[error(transparent)]
     Observe(#[from] ObserveError),
+    /// What AWS holds, or what the last run left, could not be read.
+    #[error(transparent)]
+    Picture(#[from] PictureError),
+    /// What is about to change cannot be written down.
+    #[error("cannot write what this run is about to change into the stack's bucket")]
+    Record(#[source] CallError),
     /// A defect of provision.
     #[error("the blueprint gives a graph that cannot be built; please report this")]
     Graph(#[from] GraphError),
@@ -63,6 +72,8 @@ pub struct Planned {
     pub desired: Desired,
     /// What AWS holds.
     pub inventory: Inventory,
+    /// What the last run left behind.
+    pub applied: Option<Applied>,
     /// The way there.
     pub plan: Plan,
 }
@@ -88,12 +99,13 @@ impl<'a> Asked<'a> {
     }
 
     async fn look(&self) -> Result<Planned, UpError> {
-        let cx = self.session.context(self.place.stack.clone(), self.blueprint.tags.clone(), self.options);
-        let inventory = observe(&cx).await?;
-        self.plan(cx, inventory).await
+        let mut cx = self.session.context(self.place.stack.clone(), self.blueprint.tags.clone(), self.options);
+        let seen = picture(&mut cx).await?;
+        self.plan(cx, seen).await
     }
 
-    async fn plan(&self, mut cx: Cx, inventory: Inventory) -> Result<Planned, UpError> {
+    async fn plan(&self, mut cx: Cx, seen: Picture) -> Result<Planned, UpError> {
+        let Picture { inventory, applied } = seen;
         let mut place = self.place.clone();
         place.zones = zones::chosen(self.blueprint, &place.stack.home, &place.zones, &inventory)?;
         // The release belongs to `deploy`: a stack that has one keeps it.
@@ -102,18 +114,13 @@ impl<'a> Asked<'a> {
             cx.artifact = place.artifact.clone();
         }
         let desired = Desired::of(self.blueprint, &place)?;
-        if let Some(lacking) = lacking(&desired, &inventory) {
+        if let Some(lacking) = preflight::lacking(&desired, &inventory) {
             return Err(lacking);
         }
         let mut plan = plan(&place.stack, &desired, &inventory, &self.session.times);
-        if self.blueprint.servers.is_some() && self.blueprint.domain.is_none() {
-            plan.warnings.push("without [domain] there is no certificate: the players' tokens travel in clear".into());
-        }
-        plan.findings.extend(lost_secrets(&plan));
-        if !cx.options.allow_data_loss {
-            plan.findings.extend(guards(&cx, &inventory, &plan).await?);
-        }
-        Ok(Planned { cx, desired, inventory, plan })
+        plan.note_drift(applied.as_ref().map(|applied| drift(applied, &inventory)).unwrap_or_default());
+        preflight::check(&cx, self.blueprint, &inventory, &mut plan).await?;
+        Ok(Planned { cx, desired, inventory, applied, plan })
     }
 
     /// Takes the lease, and looks again where somebody else may have been at work since `seen`.
@@ -126,18 +133,24 @@ impl<'a> Asked<'a> {
                 (self.session.first_lease(stack).await?, true)
             }
         };
-        let again = match (lease.undisturbed, is_new) {
-            (true, false) => return Ok((lease, planned)),
-            (true, true) => observe_kinds(&planned.cx, std::iter::once("bucket")).await.map(|buckets| {
-                let mut inventory = planned.inventory;
-                inventory.live.extend(buckets.live);
-                inventory
-            }),
-            (false, _) => observe(&planned.cx).await,
+        if lease.undisturbed && !is_new {
+            return Ok((lease, planned));
+        }
+        let mut cx = planned.cx;
+        let seen = if lease.undisturbed {
+            // Only the bucket is new.
+            let buckets = observe_kinds(&cx, std::iter::once("bucket")).await;
+            buckets.map_err(UpError::from).map(|buckets| {
+                let mut seen = Picture { inventory: planned.inventory, applied: planned.applied };
+                seen.inventory.live.extend(buckets.live);
+                seen
+            })
+        } else {
+            picture(&mut cx).await.map_err(UpError::from)
         };
-        let replanned = match again {
-            Ok(inventory) => self.plan(planned.cx, inventory).await,
-            Err(error) => Err(error.into()),
+        let replanned = match seen {
+            Ok(seen) => self.plan(cx, seen).await,
+            Err(error) => Err(error),
         };
         match replanned {
             Ok(planned) => Ok((lease, planned)),
@@ -158,65 +171,6 @@ pub async fn look(
 ) -> Result<Planned, UpError> {
     session.phase("observing");
     Asked::new(session, blueprint, directory, options).await?.look().await
-}
-
-/// The error where the endpoint lacks a service that the blueprint needs: before anything is made.
-fn lacking(desired: &Desired, inventory: &Inventory) -> Option<UpError> {
-    let services: BTreeSet<&str> =
-        desired.nodes.values().filter_map(|node| inventory.absent.get(node.kind)).map(String::as_str).collect();
-    let sections: BTreeSet<&str> = services.iter().map(|service| section_of(service)).collect();
-    (!services.is_empty()).then(|| UpError::Lacking { services: joined(&services), sections: joined(&sections) })
-}
-
-fn joined(names: &BTreeSet<&str>) -> String {
-    names.iter().copied().collect::<Vec<_>>().join(", ")
-}
-
-/// The section of the blueprint that cannot do without a service.
-fn section_of(service: &str) -> &'static str {
-    match service {
-        "rds" => "[database]",
-        "elasticache" => "[cache]",
-        "dynamodb" => "[log]",
-        "autoscaling" | "elasticloadbalancingv2" => "[servers]",
-        "cloudfront" => "[assets]",
-        "route53" | "acm" => "[domain]",
-        "cloudwatch" | "sns" => "[alarms]",
-        _ => "[network] and [stack]",
-    }
-}
-
-/// Secrets that would be made anew although what they open stays as it is, and keeps the old password.
-fn lost_secrets(plan: &Plan) -> Vec<String> {
-    let opens = [(secret::DATABASE, db_instance::ADDRESS), (secret::CACHE, replication_group::ADDRESS)];
-    let change_of = |address: &str| plan.changes.iter().find(|change| change.address == address);
-    opens
-        .into_iter()
-        .filter(|(secret, opened)| {
-            change_of(secret).is_some_and(|change| matches!(change.action, Action::Create | Action::Replace))
-                && !change_of(opened).is_some_and(|change| matches!(change.action, Action::Create | Action::Replace))
-        })
-        .map(|(secret, opened)| {
-            format!(
-                "{secret} is gone, and {opened} still has the password that was in it: put the password back into a \
-                 secret of that name and tags, or set a new one on both by hand"
-            )
-        })
-        .collect()
-}
-
-/// What guards the resources that the plan deletes.
-async fn guards(cx: &Cx, inventory: &Inventory, plan: &Plan) -> Result<Vec<String>, UpError> {
-    let mut findings = Vec::new();
-    let goes = |change: &&super::plan::PlannedChange| matches!(change.action, Action::Delete | Action::Replace);
-    for change in plan.changes.iter().filter(goes) {
-        let live = inventory.all().find(|o| Some(&o.id) == change.id.as_ref() && o.kind == change.kind);
-        let (Some(live), Some(kind)) = (live, crate::kinds::named(change.kind)) else { continue };
-        let guarded = kind.guarded(cx, live).await;
-        let reason = guarded.map_err(|source| UpError::Guarded { address: change.address.clone(), source })?;
-        findings.extend(reason.map(|reason| format!("{}: {reason}", change.address)));
-    }
-    Ok(findings)
 }
 
 /// What came of an `up`.
@@ -267,6 +221,7 @@ pub async fn up(
 async fn apply_and_look(session: &Session, mut planned: Planned) -> Result<Upped, UpError> {
     let stack = planned.cx.stack.clone();
     let recording = session.journal(&stack)?;
+    begin(&planned).await?;
     session.phase("applying");
     let run = session.run(&planned.cx, Some(&recording));
     let outcome = apply(&run, &planned.plan, &planned.desired, &planned.inventory).await;
@@ -280,6 +235,9 @@ async fn apply_and_look(session: &Session, mut planned: Planned) -> Result<Upped
     planned.plan = plan(&stack, &planned.desired, &planned.inventory, &session.times);
     let converged = planned.plan.is_empty();
     let playable = outcome.leaves(planned.plan.changes.iter().map(|change| &change.address));
+    if converged || playable {
+        end(&planned).await;
+    }
     let planned = Box::new(planned);
     Ok(if converged {
         Upped::Converged(planned, outcome)
@@ -288,6 +246,26 @@ async fn apply_and_look(session: &Session, mut planned: Planned) -> Result<Upped
     } else {
         Upped::Incomplete(planned, outcome)
     })
+}
+
+/// Writes down what is about to change: until it is done, nothing there counts as changed by somebody else.
+async fn begin(planned: &Planned) -> Result<(), UpError> {
+    let changing = planned.plan.changes.iter().map(|change| change.address.clone());
+    let awaited = planned.plan.awaited.iter().cloned();
+    let applied = planned.applied.clone().unwrap_or_default().changing(changing.chain(awaited), planned.cx.now());
+    let bucket = planned.cx.stack.bucket_name(crate::kinds::bucket::STACK);
+    applied::write(&planned.cx.aws.s3, &bucket, &applied).await.map_err(UpError::Record)
+}
+
+/// Writes down how the stack was left. Failing to leaves more in doubt than need be, and nothing wrong.
+async fn end(planned: &Planned) {
+    let bucket = planned.cx.stack.bucket_name(crate::kinds::bucket::STACK);
+    let changing = planned.plan.changes.iter().map(|change| change.address.clone());
+    let changing = changing.chain(planned.plan.awaited.iter().cloned());
+    let applied = Applied::of(&planned.inventory, planned.cx.now()).changing(changing, planned.cx.now());
+    if let Err(error) = applied::write(&planned.cx.aws.s3, &bucket, &applied).await {
+        tracing::warn!(%error, "how the stack was left could not be written down");
+    }
 }
 
 /// Makes the stack bucket before the lease: making it twice is success.

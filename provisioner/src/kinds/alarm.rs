@@ -5,7 +5,7 @@ mod wanted;
 use aws_sdk_cloudwatch::types::{ComparisonOperator, Dimension as SdkDimension, MetricAlarm, Statistic};
 use serde::{Deserialize, Serialize};
 
-use super::{Change, Created, Cx, Error, Field, Impact, Kind, Live, Place, Ref, Result, State, Want, attrs};
+use super::{Change, Created, Cx, Error, Field, Impact, Kind, Live, Place, Ref, Result, State, Want, attrs, Tagged};
 use crate::aws::error::GoneOk;
 use crate::aws::stack::{NameRule, Stack};
 use crate::aws::tags::pairs;
@@ -78,6 +78,7 @@ impl Kind for Alarm {
     type Spec = Spec;
     type Op = Op;
     const NAME: &'static str = "alarm";
+    const TAGGED: Tagged = Tagged::Not;
     const FIELDS: &'static [Field<Op>] = &[
         Field::replace("name"),
         Field::update("description", Op::Put, Impact::None),

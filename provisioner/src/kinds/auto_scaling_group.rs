@@ -6,7 +6,8 @@ use aws_sdk_autoscaling::types as asg;
 use aws_sdk_ec2::types::Filter;
 use serde::{Deserialize, Serialize};
 
-use super::{Attrs, Change, Created, Cx, Error, Field, Impact, Kind, Live, Phase, Place, Progress, Ref, Result, State};
+use super::tagging::group_tags;
+use super::{Attrs, Change, Created, Cx, Error, Field, Impact, Kind, Live, Phase, Place, Progress, Ref, Result, State, Tagged};
 use super::{Want, attrs, launch_template, subnet, target_group, vpc};
 use crate::aws::error::CallError;
 use crate::aws::stack::{NameRule, Stack, TAG_HOME, TAG_NODE, TAG_STACK};
@@ -56,6 +57,7 @@ impl Kind for AutoScalingGroup {
     type Spec = Spec;
     type Op = Op;
     const NAME: &'static str = "auto_scaling_group";
+    const TAGGED: Tagged = Tagged::AutoScaling;
     const FIELDS: &'static [Field<Op>] = &[
         Field::replace("name"),
         Field::replace("vpc"),
@@ -118,7 +120,7 @@ impl Kind for AutoScalingGroup {
         let Some(group) = find(cx, &name(&cx.stack)).await? else { return Ok(Vec::new()) };
         let tags: Vec<(&str, &str)> =
             group.tags().iter().map(|t| (t.key().unwrap_or_default(), t.value().unwrap_or_default())).collect();
-        let Some(address) = cx.stack.node_of(tags) else { return Ok(Vec::new()) };
+        let Some(address) = cx.node_of(Self::NAME, group.auto_scaling_group_name().unwrap_or_default(), tags) else { return Ok(Vec::new()) };
         let id = group.auto_scaling_group_name().unwrap_or_default().to_owned();
         let template = group.launch_template();
         let subnets: Vec<&str> = group.vpc_zone_identifier().unwrap_or_default().split(',').collect();
@@ -151,16 +153,6 @@ impl Kind for AutoScalingGroup {
     async fn create(&self, cx: &Cx, want: &Want<Spec>) -> Result<Created> {
         let spec = &want.spec;
         prove_launch(cx, spec).await?;
-        let tags = cx.tags(&want.address);
-        let tag = |(key, value): (&str, &str)| {
-            asg::Tag::builder()
-                .resource_type("auto-scaling-group")
-                .resource_id(&spec.name)
-                .key(key)
-                .value(value)
-                .propagate_at_launch(false)
-                .build()
-        };
         cx.aws
             .autoscaling
             .create_auto_scaling_group()
@@ -172,7 +164,7 @@ impl Kind for AutoScalingGroup {
             .target_group_arns(spec.target_group.get())
             .health_check_type("ELB")
             .health_check_grace_period(spec.grace_period)
-            .set_tags(Some(tags.pairs().map(tag).collect()))
+            .set_tags(Some(group_tags(&spec.name, &cx.tags(&want.address))))
             .send()
             .await?;
         Ok(Created { id: spec.name.clone(), attrs: attrs([("name", &spec.name)]) })

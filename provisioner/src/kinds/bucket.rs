@@ -6,7 +6,7 @@ mod settings;
 use aws_sdk_s3::types::{BucketLocationConstraint, CreateBucketConfiguration, ObjectOwnership};
 use serde::{Deserialize, Serialize};
 
-use super::{Attrs, Change, Created, Cx, Error, Field, Impact, Kind, Live, Node, Phase, Place, Result, State, Want, attrs};
+use super::{Attrs, Change, Created, Cx, Error, Field, Impact, Kind, Live, Node, Phase, Place, Result, State, Want, attrs, Tagged};
 use crate::aws::US_EAST_1;
 use crate::aws::error::{CallError, GoneOk};
 use crate::aws::stack::{Stack, TAG_INCARNATION};
@@ -85,6 +85,7 @@ impl Kind for Bucket {
     type Spec = Spec;
     type Op = Op;
     const NAME: &'static str = "bucket";
+    const TAGGED: Tagged = Tagged::Bucket;
     const FIELDS: &'static [Field<Op>] = &[
         Field::replace("name"),
         Field::update("public_access_blocked", Op::PublicAccess, Impact::InPlace),
@@ -165,7 +166,7 @@ fn outputs(cx: &Cx, name: &str) -> Attrs {
 async fn look(cx: &Cx, address: &str) -> Result<Option<Live<Spec>>> {
     let name = cx.stack.bucket_name(address);
     let Some(tags) = tags_of(cx, &name).await? else { return Ok(None) };
-    if cx.stack.node_of(pairs(&tags)).as_deref() != Some(address) {
+    if cx.node_of(Bucket::NAME, &name, pairs(&tags)).as_deref() != Some(address) {
         return Ok(None);
     }
     remember(cx, &tags);
@@ -254,11 +255,20 @@ async fn tag(cx: &Cx, want: &Want<Spec>) -> Result<()> {
             help: "delete it, or choose another stack name".into(),
         });
     }
-    let mut tags = cx.tags(&want.address);
-    if want.address == STACK {
+    add_tags(cx, name, &want.address).await
+}
+
+/// Adds the tags of the node at `address` to those that the bucket has.
+pub(super) async fn add_tags(cx: &Cx, name: &str, address: &str) -> Result<()> {
+    let found = tags_of(cx, name).await?.unwrap_or_default();
+    let mut tags = cx.tags(address);
+    if address == STACK && !found.iter().any(|tag| tag.key() == TAG_INCARNATION) {
         let incarnation = hex::encode(cx.random_bytes(16));
         cx.remember_incarnation(&incarnation);
         tags = tags.with(TAG_INCARNATION, &incarnation);
+    }
+    for tag in found {
+        tags.0.entry(tag.key).or_insert(tag.value);
     }
     let tagging = aws_sdk_s3::types::Tagging::builder().set_tag_set(Some(tags.s3())).build()?;
     let owner = &cx.stack.account;

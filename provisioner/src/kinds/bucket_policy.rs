@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
-use super::{Attrs, Change, Created, Cx, Field, Impact, Kind, Live, Place, Ref, Result, State, Want, bucket, distribution};
+use super::{Attrs, Change, Created, Cx, Field, Impact, Kind, Live, Place, Ref, Result, State, Want, bucket, distribution, Tagged};
 use crate::aws::error::GoneOk;
 use crate::aws::stack::Stack;
 use crate::aws::tags::pairs;
@@ -62,6 +62,7 @@ impl Kind for BucketPolicy {
     type Spec = Spec;
     type Op = Op;
     const NAME: &'static str = "bucket_policy";
+    const TAGGED: Tagged = Tagged::Not;
     const FIELDS: &'static [Field<Op>] = &[
         Field::replace("bucket"),
         Field::update("distribution", Op::Put, Impact::InPlace),
@@ -84,7 +85,7 @@ impl Kind for BucketPolicy {
     async fn list(&self, cx: &Cx) -> Result<Vec<Live<Spec>>> {
         let name = cx.stack.bucket_name(bucket::ASSETS);
         let Some(tags) = bucket::tags_of(cx, &name).await? else { return Ok(Vec::new()) };
-        if cx.stack.node_of(pairs(&tags)).as_deref() != Some(bucket::ASSETS) {
+        if cx.node_of(bucket::Bucket::NAME, &name, pairs(&tags)).as_deref() != Some(bucket::ASSETS) {
             return Ok(Vec::new());
         }
         let call = cx.aws.s3.get_bucket_policy().bucket(&name).expected_bucket_owner(&cx.stack.account);

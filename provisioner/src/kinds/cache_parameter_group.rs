@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use aws_sdk_elasticache::types::ParameterNameValue;
 use serde::{Deserialize, Serialize};
 
-use super::{Change, Created, Cx, Error, Field, Impact, Kind, Live, Place, ReplaceOrder, Result, State, Want, attrs};
+use super::{Change, Created, Cx, Error, Field, Impact, Kind, Live, Place, ReplaceOrder, Result, State, Want, attrs, Tagged};
 use crate::aws::error::{CallError, GoneOk};
 use crate::aws::stack::{NameRule, Stack};
 use crate::aws::tags::pairs;
@@ -51,6 +51,7 @@ impl Kind for CacheParameterGroup {
     type Spec = Spec;
     type Op = Op;
     const NAME: &'static str = "cache_parameter_group";
+    const TAGGED: Tagged = Tagged::ElastiCache("parametergroup");
     const FIELDS: &'static [Field<Op>] = &[
         Field::replace("name"),
         Field::replace("family"),
@@ -81,8 +82,9 @@ impl Kind for CacheParameterGroup {
         for group in groups.into_iter().filter(|group| group.description() == Some(wanted.as_str())) {
             let arn = group.arn().unwrap_or_default();
             let tags = cx.aws.elasticache.list_tags_for_resource().resource_name(arn).send().await.gone_ok()?;
-            let Some(address) = tags.and_then(|tags| cx.stack.node_of(pairs(tags.tag_list()))) else { continue };
+            let Some(tags) = tags else { continue };
             let name = group.cache_parameter_group_name.unwrap_or_default();
+            let Some(address) = cx.node_of(Self::NAME, &name, pairs(tags.tag_list())) else { continue };
             let family = group.cache_parameter_group_family.unwrap_or_default();
             let spec = Spec { parameters: parameters(cx, &name).await?, name: name.clone(), family };
             found.push(Live { address, attrs: attrs([("name", &name)]), id: name, spec, state: State::Ready });

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{Change, Created, Cx, Error, Field, Impact, Kind, Live, Place, Ref, Result, State, Want, attrs};
+use super::{Change, Created, Cx, Error, Field, Impact, Kind, Live, Place, Ref, Result, State, Want, attrs, Tagged};
 use super::{subnet, vpc};
 use crate::aws::error::{CallError, GoneOk};
 use crate::aws::stack::{NameRule, Stack};
@@ -45,6 +45,7 @@ impl Kind for CacheSubnetGroup {
     type Spec = Spec;
     type Op = Op;
     const NAME: &'static str = "cache_subnet_group";
+    const TAGGED: Tagged = Tagged::ElastiCache("subnetgroup");
     const FIELDS: &'static [Field<Op>] = &[
         Field::replace("name"),
         Field::replace("vpc"),
@@ -73,7 +74,7 @@ impl Kind for CacheSubnetGroup {
         let Some(group) = group else { return Ok(Vec::new()) };
         let arn = group.arn().unwrap_or_default();
         let tags = cx.aws.elasticache.list_tags_for_resource().resource_name(arn).send().await.gone_ok()?;
-        let Some(address) = tags.and_then(|tags| cx.stack.node_of(pairs(tags.tag_list()))) else {
+        let Some(address) = tags.and_then(|tags| cx.node_of(Self::NAME, &name, pairs(tags.tag_list()))) else {
             return Ok(Vec::new());
         };
         let subnets = group.subnets().iter().filter_map(|subnet| subnet.subnet_identifier()).map(Ref::from).collect();

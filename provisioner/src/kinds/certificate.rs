@@ -10,8 +10,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{
     Attrs, Change, Created, Cx, Error, Field, Kind, Live, Phase, Place, Progress, Ref, ReplaceOrder, Result, State,
-    Want, attrs, hosted_zone, record,
-};
+    Want, attrs, hosted_zone, record, Tagged};
 use super::tokened::{Presence, tokened};
 use crate::aws::US_EAST_1;
 use crate::aws::error::GoneOk;
@@ -57,6 +56,7 @@ impl Kind for Certificate {
     type Spec = Spec;
     type Op = std::convert::Infallible;
     const NAME: &'static str = "certificate";
+    const TAGGED: Tagged = Tagged::Certificate;
     const FIELDS: &'static [Field<Self::Op>] =
         &[Field::replace("domain"), Field::replace("region"), Field::ignore("name_servers")];
     const AFTER: &'static [&'static str] = &["hosted_zone"];
@@ -154,7 +154,7 @@ pub(super) async fn owned(cx: &Cx, wanted: impl Fn(&CertificateStatus) -> bool) 
     let found = arns.map(|arn| async move {
         let tags = client(cx, &arn).list_tags_for_certificate().certificate_arn(&arn).send().await.gone_ok()?;
         let tags = tags.and_then(|tags| tags.tags).unwrap_or_default();
-        Ok::<_, Error>(cx.stack.node_of(pairs(&tags)).map(|address| (address, arn)))
+        Ok::<_, Error>(cx.node_of(Certificate::NAME, &arn, pairs(&tags)).map(|address| (address, arn)))
     });
     let found: Vec<_> = futures::stream::iter(found.collect::<Vec<_>>()).buffer_unordered(8).try_collect().await?;
     Ok(found.into_iter().flatten().collect())

@@ -7,8 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{
     Change, Created, Cx, Error, Field, Kind, Live, Phase, Place, Progress, Ref, ReplaceOrder, Result, State, Want,
-    attrs, certificate,
-};
+    attrs, certificate, Tagged};
 use crate::blueprint::Blueprint;
 
 /// The address of the wait for the assets' certificate.
@@ -32,6 +31,7 @@ impl Kind for CertificateValidation {
     type Spec = Spec;
     type Op = std::convert::Infallible;
     const NAME: &'static str = "certificate_validation";
+    const TAGGED: Tagged = Tagged::Not;
     const FIELDS: &'static [Field<Self::Op>] = &[Field::replace("certificate")];
     const AFTER: &'static [&'static str] = &["certificate"];
     const REPLACE: ReplaceOrder = ReplaceOrder::CreateFirst;

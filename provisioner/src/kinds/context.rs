@@ -55,11 +55,24 @@ pub struct Cx {
     pub options: Options,
     /// The binary to upload, where there is one.
     pub artifact: Option<Artifact>,
+    /// Resources that count as the stack's although their tags do not say so (any more).
+    pub claims: Vec<Claim>,
     /// What was kept on purpose: description and the command that removes it.
     pub kept: Mutex<Vec<Kept>>,
     incarnation: OnceLock<String>,
     random: Mutex<rand::rngs::StdRng>,
     now: Arc<dyn Fn() -> jiff::Timestamp + Send + Sync>,
+}
+
+/// A resource that is looked at as the stack's: one whose tags were removed by hand, or one that is to be adopted.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Claim {
+    /// Its kind's name.
+    pub kind: &'static str,
+    /// The id that AWS's calls take.
+    pub id: String,
+    /// The address that it has or is to have.
+    pub address: String,
 }
 
 /// Something that `down` keeps on purpose.
@@ -87,6 +100,7 @@ impl Cx {
             free_tags,
             options,
             artifact: None,
+            claims: Vec::new(),
             kept: Mutex::new(Vec::new()),
             incarnation: OnceLock::new(),
             random: Mutex::new(random),
@@ -151,5 +165,29 @@ impl Cx {
         [(TAG_STACK, &self.stack.name), (TAG_HOME, &self.stack.home)]
             .map(|(key, value)| aws_sdk_ec2::types::Filter::builder().name(format!("tag:{key}")).values(value).build())
             .into()
+    }
+
+    /// As [`Cx::ec2_filters`], for the listing of `kind`: a claimed resource is found by no tag.
+    pub fn filters_of(&self, kind: &str) -> Vec<aws_sdk_ec2::types::Filter> {
+        if self.claims_any(kind) { Vec::new() } else { self.ec2_filters() }
+    }
+
+    /// Whether a resource of `kind` is claimed.
+    pub fn claims_any(&self, kind: &str) -> bool {
+        self.claims.iter().any(|claim| claim.kind == kind)
+    }
+
+    /// The address of the resource `id`, where its tags or a claim make it the stack's. No claim takes what carries another
+    /// stack's tags.
+    pub fn node_of<'a>(
+        &self,
+        kind: &str,
+        id: &str,
+        tags: impl IntoIterator<Item = (&'a str, &'a str)> + Clone,
+    ) -> Option<String> {
+        let claim = self.claims.iter().find(|claim| claim.kind == kind && claim.id == id);
+        let foreign = |(key, value): (&str, &str)| key == TAG_STACK && value != self.stack.name;
+        let claim = claim.filter(|_| !tags.clone().into_iter().any(foreign));
+        claim.map(|claim| claim.address.clone()).or_else(|| self.stack.node_of(tags))
     }
 }

@@ -15,7 +15,7 @@ use secrecy::ExposeSecret;
 use serde::{Deserialize, Serialize};
 
 use super::log_group::{DATABASE_LOGS, database_identifier, database_log_address};
-use super::{Attrs, Change, Created, Cx, Error, Field, Impact, Kind, Live, Phase, Place, Progress, Ref, Result, State};
+use super::{Attrs, Change, Created, Cx, Error, Field, Impact, Kind, Live, Phase, Place, Progress, Ref, Result, State, Tagged};
 use super::{Want, db_parameter_group, db_subnet_group, secret, security_group};
 use crate::aws::error::{CallError, GoneOk};
 use crate::aws::tags::pairs;
@@ -131,6 +131,7 @@ impl Kind for DbInstance {
     type Spec = Spec;
     type Op = Op;
     const NAME: &'static str = "db_instance";
+    const TAGGED: Tagged = Tagged::Rds("db");
     const FIELDS: &'static [Field<Op>] = &[
         Field::replace("name"),
         Field::ignore("engine_version"),
@@ -195,7 +196,7 @@ impl Kind for DbInstance {
     }
 
     async fn list(&self, cx: &Cx) -> Result<Vec<Live<Spec>>> {
-        let instances = all(cx, |address| address == ADDRESS).await?;
+        let instances = all(cx, Self::NAME, |address| address == ADDRESS).await?;
         let live = |(address, db): (String, aws_sdk_rds::types::DbInstance)| Live {
             address,
             attrs: outputs(&db),

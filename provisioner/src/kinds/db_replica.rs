@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use super::db_instance::{self, Common, common_changes, outputs, progress, refuse_storage, state, unprotect};
 use super::log_group::{DATABASE_LOGS, database_log_address};
-use super::{Attrs, Change, Created, Cx, Error, Field, Impact, Kind, Live, Phase, Place, Progress, Ref, Result, State};
+use super::{Attrs, Change, Created, Cx, Error, Field, Impact, Kind, Live, Phase, Place, Progress, Ref, Result, State, Tagged};
 use super::Want;
 use crate::aws::error::CallError;
 use crate::blueprint::Blueprint;
@@ -42,6 +42,7 @@ impl Kind for DbReplica {
     type Spec = Spec;
     type Op = Op;
     const NAME: &'static str = "db_replica";
+    const TAGGED: Tagged = Tagged::Rds("db");
     const FIELDS: &'static [Field<Op>] = &[
         Field::replace("name"),
         Field::ignore("engine_version"),
@@ -94,7 +95,7 @@ impl Kind for DbReplica {
     }
 
     async fn list(&self, cx: &Cx) -> Result<Vec<Live<Spec>>> {
-        let replicas = db_instance::all(cx, |address| address.starts_with(PREFIX)).await?;
+        let replicas = db_instance::all(cx, Self::NAME, |address| address.starts_with(PREFIX)).await?;
         let live = |(address, db): (String, aws_sdk_rds::types::DbInstance)| Live {
             address,
             attrs: outputs(&db),

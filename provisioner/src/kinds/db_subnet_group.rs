@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{Change, Created, Cx, Error, Field, Impact, Kind, Live, Place, Ref, Result, State, Want, attrs};
+use super::{Change, Created, Cx, Error, Field, Impact, Kind, Live, Place, Ref, Result, State, Want, attrs, Tagged};
 use super::{subnet, vpc};
 use crate::aws::error::{CallError, GoneOk};
 use crate::aws::stack::NameRule;
@@ -45,6 +45,7 @@ impl Kind for DbSubnetGroup {
     type Spec = Spec;
     type Op = Op;
     const NAME: &'static str = "db_subnet_group";
+    const TAGGED: Tagged = Tagged::Rds("subgrp");
     const FIELDS: &'static [Field<Op>] = &[
         Field::replace("name"),
         Field::replace("vpc"),
@@ -72,7 +73,7 @@ impl Kind for DbSubnetGroup {
         let Some(group) = group else { return Ok(Vec::new()) };
         let arn = group.db_subnet_group_arn().unwrap_or_default();
         let tags = cx.aws.rds.list_tags_for_resource().resource_name(arn).send().await.gone_ok()?;
-        let Some(address) = tags.and_then(|tags| cx.stack.node_of(pairs(tags.tag_list()))) else {
+        let Some(address) = tags.and_then(|tags| cx.node_of(Self::NAME, &name, pairs(tags.tag_list()))) else {
             return Ok(Vec::new());
         };
         let spec = Spec {

@@ -9,8 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{
     Attrs, Change, Created, Cx, Error, Field, Impact, Kind, Live, Phase, Place, Progress, Ref, Result, State, Want,
-    attrs, bucket, certificate_validation, origin_access_control,
-};
+    attrs, bucket, certificate_validation, origin_access_control, Tagged};
 use super::tokened::{Presence, tokened};
 use crate::aws::error::{CallError, GoneOk};
 use crate::aws::stack::Stack;
@@ -57,6 +56,7 @@ impl Kind for Distribution {
     type Spec = Spec;
     type Op = Op;
     const NAME: &'static str = "distribution";
+    const TAGGED: Tagged = Tagged::Distribution;
     const FIELDS: &'static [Field<Op>] = &[
         Field::update("enabled", Op::Config, Impact::InPlace),
         Field::update("origin", Op::Config, Impact::InPlace),
@@ -107,7 +107,7 @@ impl Kind for Distribution {
             for item in items.into_iter().filter(|item| item.comment == wanted) {
                 let tags = cx.aws.cloudfront.list_tags_for_resource().resource(&item.arn).send().await.gone_ok()?;
                 let tags = tags.and_then(|tags| tags.tags?.items).unwrap_or_default();
-                let Some(address) = cx.stack.node_of(pairs(&tags)) else { continue };
+                let Some(address) = cx.node_of(Self::NAME, &item.id, pairs(&tags)) else { continue };
                 found.push(live(address, &item));
             }
         }

@@ -11,8 +11,7 @@ use serde::{Deserialize, Serialize};
 
 use super::settle::settle;
 use super::{
-    Attrs, Change, Created, Cx, Error, Field, Impact, Kind, Live, Phase, Place, Progress, Result, State, Want, attrs,
-};
+    Attrs, Change, Created, Cx, Error, Field, Impact, Kind, Live, Phase, Place, Progress, Result, State, Want, attrs, Tagged};
 use crate::aws::error::{CallError, GoneOk};
 use crate::aws::stack::NameRule;
 use crate::aws::tags::pairs;
@@ -56,6 +55,7 @@ impl Kind for DynamodbTable {
     type Spec = Spec;
     type Op = Op;
     const NAME: &'static str = "dynamodb_table";
+    const TAGGED: Tagged = Tagged::Table;
     const FIELDS: &'static [Field<Op>] = &[
         Field::replace("name"),
         Field::update("ttl_attribute", Op::TimeToLive, Impact::InPlace),
@@ -90,7 +90,7 @@ impl Kind for DynamodbTable {
         let Some(table) = describe(cx, &name).await? else { return Ok(Vec::new()) };
         let arn = table.table_arn().unwrap_or_default();
         let tags = cx.aws.dynamodb.list_tags_of_resource().resource_arn(arn).send().await.gone_ok()?;
-        let Some(address) = tags.and_then(|tags| cx.stack.node_of(pairs(tags.tags()))) else { return Ok(Vec::new()) };
+        let Some(address) = tags.and_then(|tags| cx.node_of(Self::NAME, &name, pairs(tags.tags()))) else { return Ok(Vec::new()) };
         let (ttl_attribute, point_in_time_recovery) = futures::try_join!(ttl(cx, &name), recovery(cx, &name))?;
         let spec = Spec {
             name: name.clone(),

@@ -3,7 +3,7 @@
 use aws_sdk_ec2::types::DomainType;
 use serde::{Deserialize, Serialize};
 
-use super::{Change, Created, Cx, Error, Field, Kind, Live, Place, Result, State, Want, attrs};
+use super::{Change, Created, Cx, Error, Field, Kind, Live, Place, Result, State, Want, attrs, Tagged};
 use crate::aws::error::GoneOk;
 use crate::aws::tags::pairs;
 use crate::blueprint::Blueprint;
@@ -24,6 +24,7 @@ impl Kind for ElasticIp {
     type Spec = Spec;
     type Op = std::convert::Infallible;
     const NAME: &'static str = "elastic_ip";
+    const TAGGED: Tagged = Tagged::Ec2;
     const FIELDS: &'static [Field<Self::Op>] = &[];
     const AFTER: &'static [&'static str] = &[];
 
@@ -33,10 +34,10 @@ impl Kind for ElasticIp {
     }
 
     async fn list(&self, cx: &Cx) -> Result<Vec<Live<Spec>>> {
-        let answer = cx.aws.ec2.describe_addresses().set_filters(Some(cx.ec2_filters())).send().await?;
+        let answer = cx.aws.ec2.describe_addresses().set_filters(Some(cx.filters_of(Self::NAME))).send().await?;
         let live = |held: &aws_sdk_ec2::types::Address| {
-            let address = cx.stack.node_of(pairs(held.tags()))?;
             let id = held.allocation_id().unwrap_or_default();
+            let address = cx.node_of(Self::NAME, id, pairs(held.tags()))?;
             let attrs = attrs([("id", id), ("public_ip", held.public_ip().unwrap_or_default())]);
             Some(Live { address, id: id.to_owned(), spec: Spec {}, attrs, state: State::Ready })
         };

@@ -9,6 +9,7 @@ use super::context::{Cx, Place};
 use super::error::{Error, Result};
 use super::kind::{Change, Created, Impact, Kind, Live, OnChange, Phase, Progress, ReplaceOrder, State, Want};
 use super::spec::Attrs;
+use super::tagging::Tagged;
 use crate::blueprint::Blueprint;
 
 /// A desired node of any kind.
@@ -56,6 +57,8 @@ pub enum Effect {
 pub trait AnyKind: Send + Sync {
     /// See [`Kind::NAME`].
     fn name(&self) -> &'static str;
+    /// See [`Kind::TAGGED`].
+    fn tagged(&self) -> Tagged;
     /// See [`Kind::AFTER`].
     fn after(&self) -> &'static [&'static str];
     /// See [`Kind::DATA`].
@@ -120,6 +123,9 @@ fn to_value(spec: &impl serde::Serialize) -> Value {
 impl<K: Kind> AnyKind for K {
     fn name(&self) -> &'static str {
         K::NAME
+    }
+    fn tagged(&self) -> Tagged {
+        K::TAGGED
     }
     fn after(&self) -> &'static [&'static str] {
         K::AFTER

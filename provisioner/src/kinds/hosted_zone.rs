@@ -3,7 +3,7 @@
 use aws_sdk_route53::types::{HostedZoneConfig, ResourceRecordSet, TagResourceType};
 use serde::{Deserialize, Serialize};
 
-use super::{Attrs, Change, Created, Cx, Error, Field, Impact, Kind, Live, Place, Result, State, Want, attrs, record};
+use super::{Attrs, Change, Created, Cx, Error, Field, Impact, Kind, Live, Place, Result, State, Want, attrs, record, Tagged};
 use super::tokened::{Presence, tokened};
 use crate::aws::error::{CallError, GoneOk};
 use crate::aws::stack::Stack;
@@ -46,6 +46,7 @@ impl Kind for HostedZone {
     type Spec = Spec;
     type Op = Op;
     const NAME: &'static str = "hosted_zone";
+    const TAGGED: Tagged = Tagged::Not;
     const FIELDS: &'static [Field<Self::Op>] = &[Field::replace("name"), Field::update("tagged", Op::Tag, Impact::None)];
     const AFTER: &'static [&'static str] = &[];
 

@@ -6,7 +6,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
-use super::{Change, Created, Cx, Error, Field, Impact, Kind, Live, Phase, Place, Ref, Result, State, Want, attrs, bucket};
+use super::{Change, Created, Cx, Error, Field, Impact, Kind, Live, Phase, Place, Ref, Result, State, Want, attrs, bucket, Tagged};
 use crate::aws::error::{CallError, GoneOk};
 use crate::aws::stack::NameRule;
 use crate::aws::tags::pairs;
@@ -65,6 +65,7 @@ impl Kind for IamRole {
     type Spec = Spec;
     type Op = Op;
     const NAME: &'static str = "iam_role";
+    const TAGGED: Tagged = Tagged::Role;
     const FIELDS: &'static [Field<Op>] = &[
         Field::replace("name"),
         Field::update("statements", Op::Policy, Impact::None),
@@ -86,7 +87,7 @@ impl Kind for IamRole {
         let iam = &cx.aws.iam;
         let Some(answer) = iam.get_role().role_name(&name).send().await.gone_ok()? else { return Ok(Vec::new()) };
         let Some(role) = answer.role() else { return Ok(Vec::new()) };
-        let Some(address) = cx.stack.node_of(pairs(role.tags())) else { return Ok(Vec::new()) };
+        let Some(address) = cx.node_of(Self::NAME, &name, pairs(role.tags())) else { return Ok(Vec::new()) };
         let (policy, attached) = futures::join!(
             iam.get_role_policy().role_name(&name).policy_name(POLICY).send(),
             iam.list_attached_role_policies().role_name(&name).send(),

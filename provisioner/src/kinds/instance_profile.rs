@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use super::{Change, Created, Cx, Field, Impact, Kind, Live, Phase, Place, Ref, Result, State, Want, attrs, iam_role};
+use super::{Change, Created, Cx, Field, Impact, Kind, Live, Phase, Place, Ref, Result, State, Want, attrs, iam_role, Tagged};
 use crate::aws::error::{CallError, GoneOk};
 use crate::aws::stack::NameRule;
 use crate::aws::tags::pairs;
@@ -36,6 +36,7 @@ impl Kind for InstanceProfile {
     type Spec = Spec;
     type Op = Op;
     const NAME: &'static str = "instance_profile";
+    const TAGGED: Tagged = Tagged::InstanceProfile;
     const FIELDS: &'static [Field<Op>] = &[Field::replace("name"), Field::update("role", Op::Role, Impact::None)];
     const AFTER: &'static [&'static str] = &["iam_role"];
 
@@ -55,7 +56,7 @@ impl Kind for InstanceProfile {
         let name = cx.stack.global_name_for(ADDRESS, NameRule::max(128));
         let answer = cx.aws.iam.get_instance_profile().instance_profile_name(&name).send().await.gone_ok()?;
         let Some(profile) = answer.and_then(|answer| answer.instance_profile) else { return Ok(Vec::new()) };
-        let Some(address) = cx.stack.node_of(pairs(profile.tags())) else { return Ok(Vec::new()) };
+        let Some(address) = cx.node_of(Self::NAME, &name, pairs(profile.tags())) else { return Ok(Vec::new()) };
         let role = profile.roles().first().map_or("", |role| role.role_name());
         Ok(vec![Live {
             address,

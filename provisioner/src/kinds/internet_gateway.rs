@@ -3,7 +3,7 @@
 use aws_sdk_ec2::types::Filter;
 use serde::{Deserialize, Serialize};
 
-use super::{Change, Created, Cx, Error, Field, Impact, Kind, Live, Place, Ref, Result, State, Want, attrs, vpc};
+use super::{Change, Created, Cx, Error, Field, Impact, Kind, Live, Place, Ref, Result, State, Want, attrs, vpc, Tagged};
 use crate::aws::error::{CallError, GoneOk};
 use crate::aws::stack::TAG_NODE;
 use crate::aws::tags::pairs;
@@ -35,6 +35,7 @@ impl Kind for InternetGateway {
     type Spec = Spec;
     type Op = Op;
     const NAME: &'static str = "internet_gateway";
+    const TAGGED: Tagged = Tagged::Ec2;
     const FIELDS: &'static [Field<Op>] =
         &[Field::replace("vpc"), Field::update("attached", Op::Attach, Impact::InPlace)];
     const AFTER: &'static [&'static str] = &["vpc"];
@@ -47,18 +48,18 @@ impl Kind for InternetGateway {
     }
 
     async fn list(&self, cx: &Cx) -> Result<Vec<Live<Spec>>> {
-        let call = cx.aws.ec2.describe_internet_gateways().set_filters(Some(cx.ec2_filters()));
+        let call = cx.aws.ec2.describe_internet_gateways().set_filters(Some(cx.filters_of(Self::NAME)));
         let gateways = call.into_paginator().items().send().collect::<Result<Vec<_>, _>>().await?;
         let mut found = Vec::new();
         for gateway in gateways {
-            let Some(address) = cx.stack.node_of(pairs(gateway.tags())) else { continue };
+            let id = gateway.internet_gateway_id().unwrap_or_default().to_owned();
+            let Some(address) = cx.node_of(Self::NAME, &id, pairs(gateway.tags())) else { continue };
             let attached = gateway.attachments().iter().find_map(|a| a.vpc_id());
             let spec = match attached {
                 Some(vpc) => Spec { vpc: vpc.into(), attached: true },
                 // It was made for the stack's VPC, where there is exactly one.
                 None => Spec { vpc: stack_vpc(cx).await?.into(), attached: false },
             };
-            let id = gateway.internet_gateway_id().unwrap_or_default().to_owned();
             found.push(Live { address, attrs: attrs([("id", &id)]), id, spec, state: State::Ready });
         }
         Ok(found)

@@ -10,6 +10,7 @@ use serde::de::DeserializeOwned;
 use super::context::{Cx, Place};
 use super::error::Result;
 use super::spec::Attrs;
+use super::tagging::Tagged;
 use crate::blueprint::Blueprint;
 
 /// What a change does to those who use the stack.
@@ -185,6 +186,8 @@ pub trait Kind: Send + Sync + 'static {
 
     /// The kind's name, for example `security_group`.
     const NAME: &'static str;
+    /// The call that tags its resources.
+    const TAGGED: Tagged;
     /// Every field of the spec, and what a difference leads to. A test compares it with the spec.
     const FIELDS: &'static [Field<Self::Op>];
     /// Kinds whose resources this kind's depend on: those go only after this kind's are gone.

@@ -7,7 +7,7 @@ use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
 use serde::{Deserialize, Serialize};
 
-use super::{Change, Created, Cx, Error, Field, Impact, Kind, Live, Phase, Place, Progress, Ref, Result, State};
+use super::{Change, Created, Cx, Error, Field, Impact, Kind, Live, Phase, Place, Progress, Ref, Result, State, Tagged};
 use super::tokened::{Presence, tokened};
 use super::{Want, attrs, bucket, instance_profile};
 use crate::aws::error::GoneOk;
@@ -59,6 +59,7 @@ impl Kind for LaunchTemplate {
     type Spec = Spec;
     type Op = Op;
     const NAME: &'static str = "launch_template";
+    const TAGGED: Tagged = Tagged::Ec2;
     const FIELDS: &'static [Field<Op>] = &[
         Field::replace("name"),
         Field::update("instance_type", Op::NewVersion, Impact::Rolling),
@@ -105,11 +106,11 @@ impl Kind for LaunchTemplate {
     }
 
     async fn list(&self, cx: &Cx) -> Result<Vec<Live<Spec>>> {
-        let answer = cx.aws.ec2.describe_launch_templates().set_filters(Some(cx.ec2_filters())).send().await?;
+        let answer = cx.aws.ec2.describe_launch_templates().set_filters(Some(cx.filters_of(Self::NAME))).send().await?;
         let mut found = Vec::new();
         for template in answer.launch_templates() {
-            let Some(address) = cx.stack.node_of(pairs(template.tags())) else { continue };
             let id = template.launch_template_id().unwrap_or_default();
+            let Some(address) = cx.node_of(Self::NAME, id, pairs(template.tags())) else { continue };
             let version = latest(cx, id).await?;
             let name = template.launch_template_name().unwrap_or_default();
             found.push(Live {

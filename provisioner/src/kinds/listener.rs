@@ -5,7 +5,7 @@ use std::time::Duration;
 use aws_sdk_elasticloadbalancingv2::types as elb;
 use serde::{Deserialize, Serialize};
 
-use super::{Change, Created, Cx, Error, Field, Impact, Kind, Live, Phase, Place, Ref, Result, State, Want, attrs};
+use super::{Change, Created, Cx, Error, Field, Impact, Kind, Live, Phase, Place, Ref, Result, State, Want, attrs, Tagged};
 use super::{load_balancer, target_group};
 use crate::aws::error::GoneOk;
 use crate::aws::tags::pairs;
@@ -47,6 +47,7 @@ impl Kind for Listener {
     type Spec = Spec;
     type Op = Op;
     const NAME: &'static str = "listener";
+    const TAGGED: Tagged = Tagged::LoadBalancing;
     const FIELDS: &'static [Field<Op>] = &[
         Field::replace("load_balancer"),
         Field::update("port", Op::Modify, Impact::InPlace),
@@ -108,7 +109,8 @@ impl Kind for Listener {
         let tags = cx.aws.elbv2.describe_tags().set_resource_arns(Some(arns)).send().await.gone_ok()?;
         let mut found = Vec::new();
         for description in tags.as_ref().map(|t| t.tag_descriptions()).unwrap_or_default() {
-            let Some(address) = cx.stack.node_of(pairs(description.tags())) else { continue };
+            let arn = description.resource_arn().unwrap_or_default();
+            let Some(address) = cx.node_of(Self::NAME, arn, pairs(description.tags())) else { continue };
             let Some(listener) = listeners.iter().find(|l| l.listener_arn() == description.resource_arn()) else {
                 continue;
             };

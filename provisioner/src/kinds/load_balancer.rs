@@ -6,7 +6,7 @@ use aws_sdk_ec2::types::Filter;
 use aws_sdk_elasticloadbalancingv2::types::{LoadBalancerSchemeEnum, LoadBalancerStateEnum, LoadBalancerTypeEnum};
 use serde::{Deserialize, Serialize};
 
-use super::{Attrs, Change, Created, Cx, Error, Field, Impact, Kind, Live, Phase, Place, Progress, Ref, Result, State};
+use super::{Attrs, Change, Created, Cx, Error, Field, Impact, Kind, Live, Phase, Place, Progress, Ref, Result, State, Tagged};
 use super::{Want, attrs, vpc};
 use crate::aws::error::GoneOk;
 use crate::aws::stack::NameRule;
@@ -45,6 +45,7 @@ impl Kind for LoadBalancer {
     type Spec = Spec;
     type Op = Op;
     const NAME: &'static str = "load_balancer";
+    const TAGGED: Tagged = Tagged::LoadBalancing;
     const FIELDS: &'static [Field<Op>] = &[
         Field::replace("name"),
         Field::replace("vpc"),
@@ -85,7 +86,7 @@ impl Kind for LoadBalancer {
         let arn = balancer.load_balancer_arn().unwrap_or_default().to_owned();
         let tags = cx.aws.elbv2.describe_tags().resource_arns(&arn).send().await?;
         let tags = tags.tag_descriptions().first().map(|d| d.tags()).unwrap_or_default();
-        let Some(address) = cx.stack.node_of(pairs(tags)) else { return Ok(Vec::new()) };
+        let Some(address) = cx.node_of(Self::NAME, &arn, pairs(tags)) else { return Ok(Vec::new()) };
         let state = balancer.state();
         let state = match state.and_then(|s| s.code()) {
             Some(LoadBalancerStateEnum::Failed) => {

@@ -6,7 +6,7 @@
 use futures::stream::{StreamExt, TryStreamExt};
 use serde::{Deserialize, Serialize};
 
-use super::{Attrs, Change, Created, Cx, Error, Field, Impact, Kind, Live, Place, Result, State, Want, attrs};
+use super::{Attrs, Change, Created, Cx, Error, Field, Impact, Kind, Live, Place, Result, State, Want, attrs, Tagged};
 use crate::aws::error::{CallError, GoneOk};
 use crate::aws::stack::{NameRule, Stack};
 use crate::blueprint::Blueprint;
@@ -75,6 +75,7 @@ impl Kind for LogGroup {
     type Spec = Spec;
     type Op = Op;
     const NAME: &'static str = "log_group";
+    const TAGGED: Tagged = Tagged::LogGroup;
     const FIELDS: &'static [Field<Op>] =
         &[Field::replace("name"), Field::update("retention_days", Op::Retention, Impact::InPlace)];
     const AFTER: &'static [&'static str] = &[];
@@ -103,7 +104,7 @@ impl Kind for LogGroup {
         let (servers, databases) = futures::try_join!(with_prefix(cx, &prefixes[0]), with_prefix(cx, &prefixes[1]))?;
         let candidates = servers.into_iter().chain(databases).filter(|(name, _, _)| names.iter().any(|n| n.1 == *name));
         let live = candidates.map(|(name, arn, retention_days)| async move {
-            let owned = owner(cx, &arn).await?;
+            let owned = owner(cx, &name, &arn).await?;
             let attrs = outputs(&name, &arn);
             Ok::<_, Error>(owned.flatten().map(|address| Live {
                 address,
@@ -165,12 +166,12 @@ async fn with_prefix(cx: &Cx, prefix: &str) -> Result<Vec<(String, String, u16)>
 }
 
 /// `None`: no such group; `Some(None)`: not this stack's.
-async fn owner(cx: &Cx, arn: &str) -> Result<Option<Option<String>>> {
+async fn owner(cx: &Cx, name: &str, arn: &str) -> Result<Option<Option<String>>> {
     let answer = cx.aws.logs.list_tags_for_resource().resource_arn(arn).send().await.gone_ok()?;
     Ok(answer.map(|answer| {
         let tags = answer.tags.unwrap_or_default();
         let pairs: Vec<_> = tags.iter().map(|(k, v)| (k.as_str(), v.as_str())).collect();
-        cx.stack.node_of(pairs)
+        cx.node_of(LogGroup::NAME, name, pairs)
     }))
 }
 

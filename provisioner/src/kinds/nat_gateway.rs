@@ -6,7 +6,7 @@ use aws_sdk_ec2::types::{ConnectivityType, Filter, NatGatewayState};
 use serde::{Deserialize, Serialize};
 
 use super::tokened::{Presence, tokened};
-use super::{Attrs, Change, Created, Cx, Error, Field, Kind, Live, Phase, Place, Progress, Ref, Result, State, Want};
+use super::{Attrs, Change, Created, Cx, Error, Field, Kind, Live, Phase, Place, Progress, Ref, Result, State, Want, Tagged};
 use super::{attrs, elastic_ip, internet_gateway};
 use crate::aws::error::GoneOk;
 use crate::aws::tags::pairs;
@@ -33,6 +33,7 @@ impl Kind for NatGateway {
     type Spec = Spec;
     type Op = std::convert::Infallible;
     const NAME: &'static str = "nat_gateway";
+    const TAGGED: Tagged = Tagged::Ec2;
     const FIELDS: &'static [Field<Self::Op>] = &[Field::replace("subnet"), Field::replace("allocation")];
     const AFTER: &'static [&'static str] = &["elastic_ip", "internet_gateway", "subnet"];
 
@@ -62,11 +63,11 @@ impl Kind for NatGateway {
             .aws
             .ec2
             .describe_nat_gateways()
-            .set_filter(Some(cx.ec2_filters()))
+            .set_filter(Some(cx.filters_of(Self::NAME)))
             .filter(Filter::builder().name("state").set_values(Some(alive.into())).build());
         let gateways = call.into_paginator().items().send().collect::<Result<Vec<_>, _>>().await?;
         let live = |gateway: aws_sdk_ec2::types::NatGateway| {
-            let address = cx.stack.node_of(pairs(gateway.tags()))?;
+            let address = cx.node_of(Self::NAME, gateway.nat_gateway_id().unwrap_or_default(), pairs(gateway.tags()))?;
             let state = state(&gateway)?;
             let allocation = gateway.nat_gateway_addresses().iter().find_map(|a| a.allocation_id());
             let spec = Spec {

@@ -6,7 +6,7 @@ use aws_sdk_cloudfront::types::{
 };
 use serde::{Deserialize, Serialize};
 
-use super::{Attrs, Change, Created, Cx, Error, Field, Kind, Live, Place, Result, State, Want};
+use super::{Attrs, Change, Created, Cx, Error, Field, Kind, Live, Place, Result, State, Want, Tagged};
 use crate::aws::error::{CallError, GoneOk};
 use crate::aws::stack::{NameRule, Stack};
 use crate::blueprint::Blueprint;
@@ -32,6 +32,7 @@ impl Kind for OriginAccessControl {
     type Spec = Spec;
     type Op = std::convert::Infallible;
     const NAME: &'static str = "origin_access_control";
+    const TAGGED: Tagged = Tagged::Not;
     const FIELDS: &'static [Field<Self::Op>] = &[Field::replace("name")];
     const AFTER: &'static [&'static str] = &[];
 

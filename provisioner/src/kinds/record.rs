@@ -16,8 +16,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{
     Attrs, Change, Created, Cx, Error, Field, Impact, Kind, Live, Phase, Place, Progress, Ref, Result, State, Want,
-    distribution, hosted_zone,
-};
+    distribution, hosted_zone, Tagged};
 use crate::blueprint::{Blueprint, Domain};
 
 pub use delegation::must_be_delegated;
@@ -111,6 +110,7 @@ impl Kind for Record {
     type Spec = Spec;
     type Op = Op;
     const NAME: &'static str = "record";
+    const TAGGED: Tagged = Tagged::Not;
     const FIELDS: &'static [Field<Op>] = &[
         Field::replace("zone"),
         Field::replace("name"),

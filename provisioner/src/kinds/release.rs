@@ -8,7 +8,7 @@ use aws_sdk_s3::primitives::ByteStream;
 use aws_sdk_s3::types::{Delete, ObjectIdentifier};
 use serde::{Deserialize, Serialize};
 
-use super::{Change, Created, Cx, Error, Field, Kind, Live, Phase, Place, Ref, Result, State, Want, attrs, bucket};
+use super::{Change, Created, Cx, Error, Field, Kind, Live, Phase, Place, Ref, Result, State, Want, attrs, bucket, Tagged};
 use crate::aws::error::GoneOk;
 use crate::blueprint::Blueprint;
 
@@ -32,6 +32,7 @@ impl Kind for Release {
     type Spec = Spec;
     type Op = Infallible;
     const NAME: &'static str = "release";
+    const TAGGED: Tagged = Tagged::Not;
     const FIELDS: &'static [Field<Infallible>] = &[Field::ignore("bucket"), Field::ignore("sha256")];
     const AFTER: &'static [&'static str] = &["bucket"];
 

@@ -10,8 +10,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{
     Attrs, Change, Created, Cx, Error, Field, Impact, Kind, Live, Phase, Place, Progress, Ref, Result, State, Want,
-    cache_parameter_group, cache_subnet_group, secret,
-};
+    cache_parameter_group, cache_subnet_group, secret, Tagged};
 use crate::aws::error::{CallError, GoneOk};
 use crate::aws::stack::{NameRule, Stack};
 use crate::blueprint::Blueprint;
@@ -84,6 +83,7 @@ impl Kind for ReplicationGroup {
     type Spec = Spec;
     type Op = Op;
     const NAME: &'static str = "replication_group";
+    const TAGGED: Tagged = Tagged::ElastiCache("replicationgroup");
     const FIELDS: &'static [Field<Op>] = &[
         Field::replace("name"),
         Field::replace("engine"),
@@ -143,7 +143,7 @@ impl Kind for ReplicationGroup {
     }
 
     async fn list(&self, cx: &Cx) -> Result<Vec<Live<Spec>>> {
-        read::list(cx).await
+        read::list(cx, Self::NAME).await
     }
 
     async fn create(&self, cx: &Cx, want: &Want<Spec>) -> Result<Created> {

@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use super::tokened::{Presence, tokened};
-use super::{Change, Created, Cx, Error, Field, Impact, Kind, Live, Place, Ref, Result, State, Want, attrs};
+use super::{Change, Created, Cx, Error, Field, Impact, Kind, Live, Place, Ref, Result, State, Want, attrs, Tagged};
 use super::{internet_gateway, nat_gateway, subnet, vpc};
 use crate::aws::error::GoneOk;
 use crate::aws::tags::pairs;
@@ -75,6 +75,7 @@ impl Kind for RouteTable {
     type Spec = Spec;
     type Op = Op;
     const NAME: &'static str = "route_table";
+    const TAGGED: Tagged = Tagged::Ec2;
     const FIELDS: &'static [Field<Op>] = &[
         Field::replace("vpc"),
         Field::update("routes", Op::Routes, Impact::InPlace),
@@ -98,10 +99,10 @@ impl Kind for RouteTable {
     }
 
     async fn list(&self, cx: &Cx) -> Result<Vec<Live<Spec>>> {
-        let call = cx.aws.ec2.describe_route_tables().set_filters(Some(cx.ec2_filters()));
+        let call = cx.aws.ec2.describe_route_tables().set_filters(Some(cx.filters_of(Self::NAME)));
         let tables = call.into_paginator().items().send().collect::<Result<Vec<_>, _>>().await?;
         let live = |table: aws_sdk_ec2::types::RouteTable| {
-            let address = cx.stack.node_of(pairs(table.tags()))?;
+            let address = cx.node_of(Self::NAME, table.route_table_id().unwrap_or_default(), pairs(table.tags()))?;
             let spec = Spec {
                 routes: table.routes().iter().filter_map(route).collect(),
                 subnets: changes::associations(&table).map(|(subnet, _)| subnet.into()).collect(),

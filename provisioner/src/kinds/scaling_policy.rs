@@ -3,7 +3,7 @@
 use aws_sdk_autoscaling::types as asg;
 use serde::{Deserialize, Serialize};
 
-use super::{Change, Created, Cx, Field, Impact, Kind, Live, Place, Ref, Result, State, Want, attrs};
+use super::{Change, Created, Cx, Field, Impact, Kind, Live, Place, Ref, Result, State, Want, attrs, Tagged};
 use super::auto_scaling_group as group;
 use crate::aws::error::CallError;
 use crate::blueprint::Blueprint;
@@ -33,6 +33,7 @@ impl Kind for ScalingPolicy {
     type Spec = Spec;
     type Op = Op;
     const NAME: &'static str = "scaling_policy";
+    const TAGGED: Tagged = Tagged::Not;
     const FIELDS: &'static [Field<Op>] = &[Field::replace("group"), Field::update("target", Op::Put, Impact::None)];
     const AFTER: &'static [&'static str] = &["auto_scaling_group"];
 

@@ -5,7 +5,7 @@ use base64::Engine as _;
 use secrecy::{ExposeSecret, SecretString};
 use serde::{Deserialize, Serialize};
 
-use super::{Change, Created, Cx, Error, Field, Kind, Live, Place, Result, State, Want, attrs};
+use super::{Change, Created, Cx, Error, Field, Kind, Live, Place, Result, State, Want, attrs, Tagged};
 use super::tokened::{Presence, tokened};
 use crate::aws::error::{CallError, GoneOk};
 use crate::aws::stack::{NameRule, Stack, TAG_STACK};
@@ -43,6 +43,7 @@ impl Kind for Secret {
     type Spec = Spec;
     type Op = std::convert::Infallible;
     const NAME: &'static str = "secret";
+    const TAGGED: Tagged = Tagged::Secret;
     const FIELDS: &'static [Field<Self::Op>] = &[Field::replace("name")];
     const AFTER: &'static [&'static str] = &[];
 
@@ -59,18 +60,15 @@ impl Kind for Secret {
     async fn list(&self, cx: &Cx) -> Result<Vec<Live<Spec>>> {
         // The filters match prefixes, so the tags themselves decide. What is scheduled for deletion is left out.
         let filter = |key, value: &str| Filter::builder().key(key).values(value).build();
-        let pages = cx
-            .aws
-            .secretsmanager
-            .list_secrets()
-            .filters(filter(FilterNameStringType::TagKey, TAG_STACK))
-            .filters(filter(FilterNameStringType::TagValue, &cx.stack.name))
-            .into_paginator()
-            .send()
-            .collect::<Result<Vec<_>, _>>()
-            .await?;
+        let tagged = || {
+            let stack = filter(FilterNameStringType::TagKey, TAG_STACK);
+            vec![stack, filter(FilterNameStringType::TagValue, &cx.stack.name)]
+        };
+        let filters = (!cx.claims_any(Self::NAME)).then(tagged);
+        let call = cx.aws.secretsmanager.list_secrets().set_filters(filters);
+        let pages = call.into_paginator().send().collect::<Result<Vec<_>, _>>().await?;
         let live = |secret: aws_sdk_secretsmanager::types::SecretListEntry| {
-            let address = cx.stack.node_of(pairs(secret.tags()))?;
+            let address = cx.node_of(Self::NAME, secret.arn().unwrap_or_default(), pairs(secret.tags()))?;
             if secret.deleted_date.is_some() {
                 return None;
             }

@@ -4,7 +4,7 @@ use aws_sdk_ec2::types::{IpPermission, IpRange, UserIdGroupPair};
 use serde::{Deserialize, Serialize};
 
 use super::security_group::{CACHE, DATABASE, LOAD_BALANCER, SERVERS};
-use super::{Change, Created, Cx, Error, Field, Kind, Live, Place, Ref, Result, State, Want, attrs};
+use super::{Change, Created, Cx, Error, Field, Kind, Live, Place, Ref, Result, State, Want, attrs, Tagged};
 use crate::aws::error::GoneOk;
 use crate::aws::tags::pairs;
 use crate::blueprint::Blueprint;
@@ -99,6 +99,7 @@ impl Kind for SecurityGroupRule {
     type Spec = Spec;
     type Op = std::convert::Infallible;
     const NAME: &'static str = "security_group_rule";
+    const TAGGED: Tagged = Tagged::Ec2;
     const FIELDS: &'static [Field<Self::Op>] = &[
         Field::replace("group"),
         Field::replace("direction"),
@@ -118,10 +119,10 @@ impl Kind for SecurityGroupRule {
     }
 
     async fn list(&self, cx: &Cx) -> Result<Vec<Live<Spec>>> {
-        let call = cx.aws.ec2.describe_security_group_rules().set_filters(Some(cx.ec2_filters()));
+        let call = cx.aws.ec2.describe_security_group_rules().set_filters(Some(cx.filters_of(Self::NAME)));
         let rules = call.into_paginator().items().send().collect::<Result<Vec<_>, _>>().await?;
         let live = |rule: aws_sdk_ec2::types::SecurityGroupRule| {
-            let address = cx.stack.node_of(pairs(rule.tags()))?;
+            let address = cx.node_of(Self::NAME, rule.security_group_rule_id().unwrap_or_default(), pairs(rule.tags()))?;
             let peer = rule.referenced_group_info().and_then(|group| group.group_id()).unwrap_or_default();
             let spec = Spec {
                 group: rule.group_id().unwrap_or_default().into(),

@@ -7,7 +7,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::sns_topic::{self, arn_of, tags_of};
-use super::{Attrs, Change, Created, Cx, Field, Kind, Live, Place, Ref, Result, State, Want, attrs};
+use super::{Attrs, Change, Created, Cx, Field, Kind, Live, Place, Ref, Result, State, Want, attrs, Tagged};
 use crate::aws::error::GoneOk;
 use crate::aws::stack::short_hash;
 use crate::blueprint::Blueprint;
@@ -35,6 +35,7 @@ impl Kind for SnsSubscription {
     type Spec = Spec;
     type Op = std::convert::Infallible;
     const NAME: &'static str = "sns_subscription";
+    const TAGGED: Tagged = Tagged::Not;
     const FIELDS: &'static [Field<Self::Op>] = &[Field::replace("topic"), Field::replace("email")];
     const AFTER: &'static [&'static str] = &["sns_topic"];
 

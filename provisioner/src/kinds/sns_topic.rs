@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{Change, Created, Cx, Field, Kind, Live, Place, Result, State, Want, attrs};
+use super::{Change, Created, Cx, Field, Kind, Live, Place, Result, State, Want, attrs, Tagged};
 use crate::aws::error::GoneOk;
 use crate::aws::stack::NameRule;
 use crate::aws::tags::pairs;
@@ -39,6 +39,7 @@ impl Kind for SnsTopic {
     type Spec = Spec;
     type Op = std::convert::Infallible;
     const NAME: &'static str = "sns_topic";
+    const TAGGED: Tagged = Tagged::Topic;
     const FIELDS: &'static [Field<Self::Op>] = &[Field::replace("name")];
     const AFTER: &'static [&'static str] = &[];
 
@@ -52,7 +53,7 @@ impl Kind for SnsTopic {
     async fn list(&self, cx: &Cx) -> Result<Vec<Live<Spec>>> {
         let arn = arn_of(cx);
         let tags = tags_of(cx, &arn).await?;
-        let Some(address) = tags.and_then(|tags| cx.stack.node_of(pairs(&tags))) else { return Ok(Vec::new()) };
+        let Some(address) = tags.and_then(|tags| cx.node_of(Self::NAME, &arn, pairs(&tags))) else { return Ok(Vec::new()) };
         let name = cx.stack.name_for(ADDRESS, NameRule::max(256));
         Ok(vec![Live { address, attrs: attrs([("arn", &arn)]), id: arn, spec: Spec { name }, state: State::Ready }])
     }

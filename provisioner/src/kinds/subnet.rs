@@ -3,7 +3,7 @@
 use aws_sdk_ec2::types::{AttributeBooleanValue, SubnetState};
 use serde::{Deserialize, Serialize};
 
-use super::{Change, Created, Cx, Error, Field, Impact, Kind, Live, Place, Progress, Ref, Result, State, Want, attrs};
+use super::{Change, Created, Cx, Error, Field, Impact, Kind, Live, Place, Progress, Ref, Result, State, Want, attrs, Tagged};
 use super::{holders, vpc};
 use crate::aws::error::GoneOk;
 use crate::aws::tags::pairs;
@@ -42,6 +42,7 @@ impl Kind for Subnet {
     type Spec = Spec;
     type Op = Op;
     const NAME: &'static str = "subnet";
+    const TAGGED: Tagged = Tagged::Ec2;
     const FIELDS: &'static [Field<Op>] = &[
         Field::replace("vpc"),
         Field::replace("cidr"),
@@ -63,10 +64,10 @@ impl Kind for Subnet {
     }
 
     async fn list(&self, cx: &Cx) -> Result<Vec<Live<Spec>>> {
-        let call = cx.aws.ec2.describe_subnets().set_filters(Some(cx.ec2_filters()));
+        let call = cx.aws.ec2.describe_subnets().set_filters(Some(cx.filters_of(Self::NAME)));
         let subnets = call.into_paginator().items().send().collect::<Result<Vec<_>, _>>().await?;
         let live = |subnet: aws_sdk_ec2::types::Subnet| {
-            let address = cx.stack.node_of(pairs(subnet.tags()))?;
+            let address = cx.node_of(Self::NAME, subnet.subnet_id().unwrap_or_default(), pairs(subnet.tags()))?;
             let state = match subnet.state() {
                 Some(SubnetState::Pending) => State::Pending("pending".into()),
                 _ => State::Ready,

@@ -5,7 +5,7 @@ use std::time::Duration;
 use aws_sdk_elasticloadbalancingv2::types::{self as elb, Matcher, ProtocolEnum, TargetGroupAttribute};
 use serde::{Deserialize, Serialize};
 
-use super::{Change, Created, Cx, Error, Field, Impact, Kind, Live, Phase, Place, Ref, ReplaceOrder, Result, State};
+use super::{Change, Created, Cx, Error, Field, Impact, Kind, Live, Phase, Place, Ref, ReplaceOrder, Result, State, Tagged};
 use super::{Want, attrs};
 use crate::aws::error::GoneOk;
 use crate::aws::stack::{NameRule, Stack};
@@ -52,6 +52,7 @@ impl Kind for TargetGroup {
     type Spec = Spec;
     type Op = Op;
     const NAME: &'static str = "target_group";
+    const TAGGED: Tagged = Tagged::LoadBalancing;
     const FIELDS: &'static [Field<Op>] = &[
         Field::replace("name"),
         Field::replace("vpc"),
@@ -90,7 +91,7 @@ impl Kind for TargetGroup {
             );
             let tags = tags.gone_ok()?;
             let tags = tags.as_ref().and_then(|t| t.tag_descriptions().first()).map(|d| d.tags()).unwrap_or_default();
-            let Some(address) = cx.stack.node_of(pairs(tags)) else { continue };
+            let Some(address) = cx.node_of(Self::NAME, arn, pairs(tags)) else { continue };
             let attributes = attributes.gone_ok()?;
             let delay = attributes
                 .as_ref()

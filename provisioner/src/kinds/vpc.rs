@@ -3,7 +3,7 @@
 use aws_sdk_ec2::types::VpcAttributeName;
 use serde::{Deserialize, Serialize};
 
-use super::{Change, Created, Cx, Error, Field, Impact, Kind, Live, Place, Progress, Result, State, Want, attrs, holders};
+use super::{Change, Created, Cx, Error, Field, Impact, Kind, Live, Place, Progress, Result, State, Want, attrs, holders, Tagged};
 use crate::aws::error::GoneOk;
 use crate::aws::tags::pairs;
 use crate::blueprint::Blueprint;
@@ -34,6 +34,7 @@ impl Kind for Vpc {
     type Spec = Spec;
     type Op = Op;
     const NAME: &'static str = "vpc";
+    const TAGGED: Tagged = Tagged::Ec2;
     const FIELDS: &'static [Field<Op>] =
         &[Field::replace("cidr"), Field::update("dns_hostnames", Op::DnsHostnames, Impact::None)];
     const AFTER: &'static [&'static str] = &[];
@@ -44,11 +45,11 @@ impl Kind for Vpc {
     }
 
     async fn list(&self, cx: &Cx) -> Result<Vec<Live<Spec>>> {
-        let answer = cx.aws.ec2.describe_vpcs().set_filters(Some(cx.ec2_filters())).send().await?;
+        let answer = cx.aws.ec2.describe_vpcs().set_filters(Some(cx.filters_of(Self::NAME))).send().await?;
         let mut found = Vec::new();
         for vpc in answer.vpcs() {
-            let Some(address) = cx.stack.node_of(pairs(vpc.tags())) else { continue };
             let id = vpc.vpc_id().unwrap_or_default();
+            let Some(address) = cx.node_of(Self::NAME, id, pairs(vpc.tags())) else { continue };
             let attribute = cx
                 .aws
                 .ec2

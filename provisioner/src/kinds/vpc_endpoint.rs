@@ -6,7 +6,7 @@ use aws_sdk_ec2::types::VpcEndpointType;
 use serde::{Deserialize, Serialize};
 
 use super::tokened::{Presence, tokened};
-use super::{Attrs, Change, Created, Cx, Error, Field, Impact, Kind, Live, Phase, Place, Progress, Ref, Result, State};
+use super::{Attrs, Change, Created, Cx, Error, Field, Impact, Kind, Live, Phase, Place, Progress, Ref, Result, State, Tagged};
 use super::{Want, attrs, route_table, vpc};
 use crate::aws::error::{CallError, GoneOk};
 use crate::aws::tags::pairs;
@@ -40,6 +40,7 @@ impl Kind for VpcEndpoint {
     type Spec = Spec;
     type Op = Op;
     const NAME: &'static str = "vpc_endpoint";
+    const TAGGED: Tagged = Tagged::Ec2;
     const FIELDS: &'static [Field<Op>] = &[
         Field::replace("vpc"),
         Field::replace("service"),
@@ -67,10 +68,10 @@ impl Kind for VpcEndpoint {
     }
 
     async fn list(&self, cx: &Cx) -> Result<Vec<Live<Spec>>> {
-        let call = cx.aws.ec2.describe_vpc_endpoints().set_filters(Some(cx.ec2_filters()));
+        let call = cx.aws.ec2.describe_vpc_endpoints().set_filters(Some(cx.filters_of(Self::NAME)));
         let endpoints = call.into_paginator().items().send().collect::<Result<Vec<_>, _>>().await?;
         let live = |endpoint: aws_sdk_ec2::types::VpcEndpoint| {
-            let address = cx.stack.node_of(pairs(endpoint.tags()))?;
+            let address = cx.node_of(Self::NAME, endpoint.vpc_endpoint_id().unwrap_or_default(), pairs(endpoint.tags()))?;
             let state = state(&endpoint)?;
             let spec = Spec {
                 route_tables: endpoint.route_table_ids().iter().map(|id| id.as_str().into()).collect(),

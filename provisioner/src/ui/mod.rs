@@ -16,7 +16,7 @@ use crate::engine::events::{Event, Listener, chain};
 use crate::engine::plan::Plan;
 use progress::Progress;
 
-pub use plan_view::{duration, render as render_plan};
+pub use plan_view::{drift as render_drift, duration, render as render_plan};
 
 /// How to talk.
 pub struct Ui {

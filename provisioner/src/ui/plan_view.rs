@@ -5,7 +5,8 @@ use std::fmt::Write;
 use owo_colors::OwoColorize;
 use serde_json::Value;
 
-use crate::engine::plan::{Action, Plan, PlannedChange};
+use crate::engine::drift::How;
+use crate::engine::plan::{Action, FieldChange, Plan, PlannedChange};
 use crate::kinds::Impact;
 
 /// The whole plan: every change with its impact and time, then the critical path.
@@ -13,6 +14,7 @@ pub fn render(plan: &Plan) -> String {
     let mut text = String::new();
     let place = format!("in {} of account {}", plan.region, plan.account);
     let _ = writeln!(text, "{} {} {}", "stack".dimmed(), plan.stack.bold(), place.dimmed());
+    drift(&mut text, plan);
     for change in &plan.changes {
         line(&mut text, change);
     }
@@ -43,6 +45,29 @@ pub fn render(plan: &Plan) -> String {
     text
 }
 
+/// What was changed outside provision: apart from the changes, because overwriting it is a decision of its own.
+pub fn drift(text: &mut String, plan: &Plan) {
+    if plan.drift.is_empty() {
+        return;
+    }
+    let _ = writeln!(text, "{}", "changed outside provision since the last run:".bold());
+    for drifted in &plan.drift {
+        let how = match drifted.how {
+            How::Changed => "changed",
+            How::Deleted => "deleted",
+            How::Untagged => "lost the stack's tags",
+            How::Added => "carries the stack's tags, and no run made it",
+        };
+        let _ = writeln!(text, "  {} {:<44} {how} ({})", "!".yellow().bold(), drifted.address, drifted.id.dimmed());
+        drifted.fields.iter().for_each(|field| field_line(text, field));
+    }
+}
+
+fn field_line(text: &mut String, field: &FieldChange) {
+    let shown = |value: &Option<Value>| value.as_ref().map_or("-".to_owned(), short);
+    let _ = writeln!(text, "      {}: {} -> {}", field.name, shown(&field.before), shown(&field.after));
+}
+
 fn line(text: &mut String, change: &PlannedChange) {
     let sign = match change.action {
         Action::Create => "+".green().to_string(),
@@ -57,11 +82,11 @@ fn line(text: &mut String, change: &PlannedChange) {
     if let Some(impact) = impact(change) {
         notes.push(impact);
     }
-    let _ = writeln!(text, "  {sign} {:<44} {}", change.address, notes.join(", ").dimmed());
-    for field in &change.fields {
-        let shown = |value: &Option<Value>| value.as_ref().map_or("-".to_owned(), short);
-        let _ = writeln!(text, "      {}: {} -> {}", field.name, shown(&field.before), shown(&field.after));
+    if change.overwrites_drift {
+        notes.push("overwrites what was changed outside provision".into());
     }
+    let _ = writeln!(text, "  {sign} {:<44} {}", change.address, notes.join(", ").dimmed());
+    change.fields.iter().for_each(|field| field_line(text, field));
 }
 
 fn impact(change: &PlannedChange) -> Option<String> {

@@ -8,10 +8,13 @@ use crate::aws::tags::pairs;
 use crate::kinds::{Attrs, Cx, Error, Progress, Result, State, attrs};
 
 /// The stack's DB instances at the addresses that `wanted` takes, in one listing.
-pub async fn all(cx: &Cx, wanted: impl Fn(&str) -> bool) -> Result<Vec<(String, DbInstance)>> {
+pub async fn all(cx: &Cx, kind: &str, wanted: impl Fn(&str) -> bool) -> Result<Vec<(String, DbInstance)>> {
     let instances = cx.aws.rds.describe_db_instances().into_paginator().items().send();
     let instances = instances.collect::<Result<Vec<_>, _>>().await?;
-    let ours = |db: DbInstance| cx.stack.node_of(pairs(db.tag_list())).map(|address| (address, db));
+    let ours = |db: DbInstance| {
+        let address = cx.node_of(kind, db.db_instance_identifier().unwrap_or_default(), pairs(db.tag_list()));
+        address.map(|address| (address, db))
+    };
     Ok(instances.into_iter().filter_map(ours).filter(|(address, _)| wanted(address)).collect())
 }
 

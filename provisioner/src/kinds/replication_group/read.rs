@@ -16,7 +16,7 @@ pub(super) async fn describe(cx: &Cx, id: &str) -> Result<Option<Group>> {
     Ok(answer.and_then(|answer| answer.replication_groups?.into_iter().next()))
 }
 
-pub(super) async fn list(cx: &Cx) -> Result<Vec<Live<Spec>>> {
+pub(super) async fn list(cx: &Cx, kind: &str) -> Result<Vec<Live<Spec>>> {
     let id = identifier(&cx.stack);
     let Some(group) = describe(cx, &id).await? else { return Ok(Vec::new()) };
     let (tags, member) = futures::try_join!(
@@ -26,7 +26,7 @@ pub(super) async fn list(cx: &Cx) -> Result<Vec<Live<Spec>>> {
         },
         first_member(cx, &group)
     )?;
-    let Some(address) = tags.and_then(|tags| cx.stack.node_of(pairs(tags.tag_list()))) else { return Ok(Vec::new()) };
+    let Some(address) = tags.and_then(|tags| cx.node_of(kind, &id, pairs(tags.tag_list()))) else { return Ok(Vec::new()) };
     let spec = spec_of(&id, &group, member.as_ref());
     Ok(vec![Live { address, id, spec, attrs: outputs(&group), state: state(&group) }])
 }

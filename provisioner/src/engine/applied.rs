@@ -1,0 +1,85 @@
+//! What the last run left behind: a record in the stack's bucket, beside which drift is seen.
+//!
+//! It is evidence, never truth: what a run does follows from the blueprint and from what AWS holds. Without a record nothing
+//! counts as drift.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use aws_sdk_s3::Client;
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use super::observed::Inventory;
+use crate::aws::error::{CallError, GoneOk};
+use crate::aws::intercept::NODE;
+
+/// The record's key in the stack bucket, and the name its writes carry in the journal.
+const KEY: &str = "applied/nodes.json";
+
+/// One resource as the last run left it.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Left {
+    /// Its kind's name.
+    pub kind: String,
+    /// The id that AWS's calls take.
+    pub id: String,
+    /// Its spec, all values.
+    pub props: Value,
+}
+
+/// What the last run left behind.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+pub struct Applied {
+    /// When it was written.
+    pub at: Option<Timestamp>,
+    /// Every resource by address.
+    pub nodes: BTreeMap<String, Left>,
+    /// Addresses that a run began to change and did not report as done: how they are to look is not known.
+    pub under_way: BTreeSet<String>,
+}
+
+impl Applied {
+    /// All that `inventory` holds, with nothing under way.
+    pub fn of(inventory: &Inventory, now: Timestamp) -> Self {
+        let left = |live: &crate::kinds::Observed| Left {
+            kind: live.kind.to_owned(),
+            id: live.id.clone(),
+            props: live.props.clone(),
+        };
+        let nodes = inventory.live.values().map(|live| (live.address.clone(), left(live))).collect();
+        Self { at: Some(now), nodes, under_way: BTreeSet::new() }
+    }
+
+    /// The same, while a run changes `addresses`.
+    pub fn changing(mut self, addresses: impl IntoIterator<Item = String>, now: Timestamp) -> Self {
+        self.at = Some(now);
+        self.under_way.extend(addresses);
+        self
+    }
+
+    /// The node at `address`, if the last run left one there and nobody has begun to change it since.
+    pub fn settled(&self, address: &str) -> Option<&Left> {
+        self.nodes.get(address).filter(|_| !self.under_way.contains(address))
+    }
+}
+
+/// Reads the record; `None` where there is none, or none that can be understood.
+pub async fn read(s3: &Client, bucket: &str) -> Result<Option<Applied>, CallError> {
+    let Some(answer) = s3.get_object().bucket(bucket).key(KEY).send().await.gone_ok()? else { return Ok(None) };
+    let Ok(body) = answer.body.collect().await else { return Ok(None) };
+    Ok(serde_json::from_slice(&body.into_bytes()).ok())
+}
+
+/// Writes the record.
+pub async fn write(s3: &Client, bucket: &str, applied: &Applied) -> Result<(), CallError> {
+    let body = serde_json::to_vec(applied).expect("a record is plain data");
+    let put = s3.put_object().bucket(bucket).key(KEY).body(body.into()).send();
+    NODE.scope(KEY.to_owned(), put).await.map(drop).map_err(CallError::from)
+}
+
+/// Forgets the record: what it says is about to go.
+pub async fn forget(s3: &Client, bucket: &str) -> Result<(), CallError> {
+    let delete = s3.delete_object().bucket(bucket).key(KEY).send();
+    NODE.scope(KEY.to_owned(), delete).await.gone_ok().map(drop)
+}
