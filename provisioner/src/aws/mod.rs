@@ -77,6 +77,7 @@ clients! {
     elasticache: aws_sdk_elasticache,
     elbv2: aws_sdk_elasticloadbalancingv2,
     logs: aws_sdk_cloudwatchlogs,
+    quotas: aws_sdk_servicequotas,
     rds: aws_sdk_rds,
     s3: aws_sdk_s3,
     secretsmanager: aws_sdk_secretsmanager,
@@ -87,6 +88,7 @@ clients! {
     cloudfront: aws_sdk_cloudfront,
     cloudwatch_global: aws_sdk_cloudwatch,
     iam: aws_sdk_iam,
+    quotas_global: aws_sdk_servicequotas,
     route53: aws_sdk_route53,
 }
 

@@ -61,6 +61,9 @@ pub enum PlaceError {
     /// The hosted zone to use is not there.
     #[error("there is no public hosted zone {0} in this account; create it, or set create_zone = true in [domain]")]
     NoHostedZone(String),
+    /// Two of these at once.
+    #[error("{0}; and {1}")]
+    Both(Box<PlaceError>, Box<PlaceError>),
     /// A look-up failed.
     #[error("cannot look up {what}")]
     Lookup {
@@ -105,7 +108,7 @@ pub async fn place(aws: &Aws, blueprint: &Blueprint, account: &str) -> Result<Pl
         let pinned = blueprint.stack.region.clone();
         return Err(PlaceError::WrongRegion { pinned, actual: aws.home.clone() });
     }
-    let (offered, hosted) = futures::try_join!(zones::offered(aws, blueprint), hosted_zones(aws, blueprint))?;
+    let (offered, hosted) = both(futures::join!(zones::offered(aws, blueprint), hosted_zones(aws, blueprint)))?;
     Ok(Place {
         stack: Stack { name: blueprint.stack_name(), home: aws.home.clone(), account: account.to_owned() },
         zones: offered,
@@ -113,6 +116,15 @@ pub async fn place(aws: &Aws, blueprint: &Blueprint, account: &str) -> Result<Pl
         parent_zone_id: hosted.1,
         artifact: None,
     })
+}
+
+/// Both, or all that stands against either.
+fn both<A, B>(found: (Result<A, PlaceError>, Result<B, PlaceError>)) -> Result<(A, B), PlaceError> {
+    match found {
+        (Ok(one), Ok(other)) => Ok((one, other)),
+        (Err(one), Err(other)) => Err(PlaceError::Both(Box::new(one), Box::new(other))),
+        (Err(error), _) | (_, Err(error)) => Err(error),
+    }
 }
 
 pub(super) fn lookup(what: &'static str, error: CallError) -> PlaceError {

@@ -119,7 +119,7 @@ impl<'a> Asked<'a> {
         }
         let mut plan = plan(&place.stack, &desired, &inventory, &self.session.times);
         plan.note_drift(applied.as_ref().map(|applied| drift(applied, &inventory)).unwrap_or_default());
-        preflight::check(&cx, self.blueprint, &inventory, &mut plan).await?;
+        preflight::check(&cx, self.blueprint, &place, &inventory, &mut plan).await?;
         Ok(Planned { cx, desired, inventory, applied, plan })
     }
 

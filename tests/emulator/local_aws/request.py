@@ -28,6 +28,7 @@ _SIGNED_AS = {
     "tagging": "resourcegroupstaggingapi",
     "email": "ses",
     "s3express": "s3",
+    "servicequotas": "service-quotas",
 }
 #: Query services that share a signing name differ in the API version.
 _BY_VERSION = {("elbv2", "2012-06-01"): "elb"}

@@ -1,6 +1,9 @@
 //! What would fail an hour in is found before the first mutation, all of it at once.
 
+mod offers;
+mod quotas;
 mod standing;
+mod usage;
 
 use std::collections::BTreeSet;
 
@@ -9,16 +12,32 @@ use super::observed::Inventory;
 use super::plan::Plan;
 use super::up::UpError;
 use crate::blueprint::Blueprint;
-use crate::kinds::Cx;
+use crate::kinds::{Cx, Place};
 
-/// Adds to `plan` what stands against applying it.
-pub async fn check(cx: &Cx, blueprint: &Blueprint, inventory: &Inventory, plan: &mut Plan) -> Result<(), UpError> {
+/// Adds to `plan` what stands against applying it. A check that cannot be made is a warning, no error.
+pub async fn check(
+    cx: &Cx,
+    blueprint: &Blueprint,
+    place: &Place,
+    inventory: &Inventory,
+    plan: &mut Plan,
+) -> Result<(), UpError> {
     if blueprint.servers.is_some() && blueprint.domain.is_none() {
         plan.warnings.push("without [domain] there is no certificate: the players' tokens travel in clear".into());
     }
     plan.findings.extend(standing::lost_secrets(plan));
     if !cx.options.allow_data_loss {
         plan.findings.extend(standing::guards(cx, inventory, plan).await?);
+    }
+    let (quotas, offers) = futures::join!(
+        quotas::check(cx, blueprint, plan),
+        offers::lacking(cx, blueprint, place.zone_id.as_deref(), plan)
+    );
+    plan.findings.extend(quotas.findings);
+    plan.warnings.extend(quotas.warnings);
+    match offers {
+        Ok(findings) => plan.findings.extend(findings),
+        Err(error) => plan.warnings.push(format!("what the region offers was not checked: {error}")),
     }
     Ok(())
 }

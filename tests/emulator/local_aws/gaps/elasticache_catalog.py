@@ -1,5 +1,6 @@
 """What ElastiCache offers: engine versions and parameter group families."""
 
+import uuid
 from typing import Any
 
 from moto.core.responses import ActionResult
@@ -23,6 +24,10 @@ VERSIONS = {
     "memcached": [("1.6.22", "1.6.22", "memcached1.6")],
 }
 FAMILIES = {family for rows in VERSIONS.values() for _, _, family in rows}
+
+#: Families and sizes of nodes that can be had, and so reserved.
+_FAMILIES = ("t3", "t4g", "m5", "m6g", "m7g", "r5", "r6g", "r7g")
+_SIZES = ("micro", "small", "medium", "large", "xlarge", "2xlarge", "4xlarge", "8xlarge")
 
 
 def _row(engine: str, version: str | None) -> tuple[str, str, str] | None:
@@ -83,3 +88,21 @@ def describe_cache_engine_versions(self: ElastiCacheResponse) -> ActionResult:
         newest = {item["CacheParameterGroupFamily"]: item for item in listed}
         listed = list(newest.values())
     return ActionResult({"CacheEngineVersions": listed})
+
+
+@add(ElastiCacheResponse)
+def describe_reserved_cache_nodes_offerings(self: ElastiCacheResponse) -> ActionResult:
+    wanted = self._get_param("CacheNodeType")
+    nodes = [f"cache.{family}.{size}" for family in _FAMILIES for size in _SIZES]
+    offerings = [
+        {
+            "ReservedCacheNodesOfferingId": str(uuid.uuid5(uuid.NAMESPACE_DNS, node)),
+            "CacheNodeType": node,
+            "Duration": 31536000,
+            "ProductDescription": "redis",
+            "OfferingType": "No Upfront",
+        }
+        for node in nodes
+        if wanted in (None, node)
+    ]
+    return ActionResult({"ReservedCacheNodesOfferings": offerings[: self._get_int_param("MaxRecords") or 100]})

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
+from moto.ec2.models.instance_types import INSTANCE_TYPES
+
 from .. import control
-from ..hooks import AwsError, Request, before
+from ..hooks import AwsError, Request, before, instead
 from . import state
 
 #: What a new account has.
@@ -16,8 +18,35 @@ DEFAULTS = {
     "nat_gateways_per_zone": 5,
     "rules_per_group": 60,
     "db_instances": 40,
-    "instances": 5,
+    "vcpus": 16,
+    "cache_nodes": 300,
+    "load_balancers": 50,
+    "groups": 500,
+    "buckets": 10_000,
+    "distributions": 200,
+    "hosted_zones": 500,
+    "certificates": 2500,
+    "roles": 1000,
 }
+#: Service Quotas' codes.
+CODES = {
+    "L-F678F1CE": "vpcs",
+    "L-A4707A72": "internet_gateways",
+    "L-0263D0A3": "addresses",
+    "L-FE5A380F": "nat_gateways_per_zone",
+    "L-1216C47A": "vcpus",
+    "L-7B6409FD": "db_instances",
+    "L-DFE45DF3": "cache_nodes",
+    "L-53DA6B97": "load_balancers",
+    "L-CDE20ADC": "groups",
+    "L-DC2B2D3D": "buckets",
+    "L-24B04930": "distributions",
+    "L-4EA4796A": "hosted_zones",
+    "L-F141DD1D": "certificates",
+    "L-FE177D64": "roles",
+}
+#: What an account is told whose quotas are not enforced.
+_LIFTED = 1_000_000
 _limits: dict[str, int] = {}
 
 
@@ -43,6 +72,24 @@ def lift(_query: dict[str, str], _body: Any) -> Any:
 
 def _reached(name: str, count: int, more: int = 1) -> bool:
     return name in _limits and count + more > _limits[name]
+
+
+@instead("service-quotas", "GetServiceQuota")
+def told(request: Request) -> dict[str, Any]:
+    code = request.params["QuotaCode"]
+    if code not in CODES:
+        raise AwsError("NoSuchResourceException", "The request failed because the specified quota does not exist.")
+    value = _limits.get(CODES[code], _LIFTED)
+    return {
+        "Quota": {
+            "ServiceCode": request.params["ServiceCode"],
+            "QuotaCode": code,
+            "QuotaName": CODES[code],
+            "Value": float(value),
+            "Adjustable": True,
+            "GlobalQuota": False,
+        }
+    }
 
 
 @before("ec2", "CreateVpc")
@@ -103,14 +150,20 @@ def rules(request: Request) -> None:
 
 
 @before("ec2", "RunInstances")
-def instances(request: Request) -> None:
-    wanted = request.params.get("MaxCount") or 1
-    if _reached("instances", len(state.instances(request)), wanted):
+def vcpus(request: Request) -> None:
+    wanted = (request.params.get("MaxCount") or 1) * _vcpus(request.params.get("InstanceType"))
+    held = sum(_vcpus(instance.instance_type) for instance in state.instances(request))
+    if _reached("vcpus", held, wanted):
         raise AwsError(
             "VcpuLimitExceeded",
             "You have requested more vCPU capacity than your current vCPU limit allows for the "
             "instance bucket that the specified instance type belongs to.",
         )
+
+
+def _vcpus(instance_type: str | None) -> int:
+    details = INSTANCE_TYPES.get(instance_type or "m1.small", {})
+    return int(details.get("VCpuInfo", {}).get("DefaultVCpus", 1))
 
 
 @before("rds", "CreateDBInstance", "CreateDBInstanceReadReplica")
