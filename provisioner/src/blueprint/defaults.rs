@@ -53,7 +53,7 @@ impl Blueprint {
 impl Default for Network {
     fn default() -> Self {
         let cidr = ipnet::Ipv4Net::new_assert([10, 0, 0, 0].into(), 16);
-        Self { cidr, zones: ZoneSpec::Count(2), nat: Nat::Single }
+        Self { vpc: None, cidr, zones: ZoneSpec::Count(2), nat: Nat::Single }
     }
 }
 

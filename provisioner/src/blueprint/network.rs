@@ -12,7 +12,10 @@ pub const LONGEST_PREFIX: u8 = 22;
 /// `[network]`: the VPC.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Network {
-    /// The VPC's IPv4 range.
+    /// The id of an existing VPC to use; none: the stack makes its own.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub vpc: Option<String>,
+    /// The VPC's IPv4 range; in an existing VPC the part of it that is the stack's.
     pub cidr: Ipv4Net,
     /// The zones it spreads over.
     pub zones: ZoneSpec,
@@ -142,7 +145,7 @@ mod tests {
 
     fn network(start: u32, prefix: u8) -> Network {
         let cidr = Ipv4Net::new_assert(start.into(), prefix).trunc();
-        Network { cidr, zones: ZoneSpec::Count(2), nat: Nat::Single }
+        Network { vpc: None, cidr, zones: ZoneSpec::Count(2), nat: Nat::Single }
     }
 
     proptest! {

@@ -8,6 +8,7 @@ pub mod desired;
 pub mod down;
 pub mod drift;
 pub mod events;
+mod existing;
 pub mod guard;
 pub mod holder;
 pub mod journal;

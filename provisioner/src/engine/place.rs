@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use sha2::{Digest, Sha256};
 
-use super::zones;
+use super::{existing, zones};
 use crate::aws::Aws;
 use crate::aws::error::CallError;
 use crate::aws::stack::Stack;
@@ -61,6 +61,14 @@ pub enum PlaceError {
     /// The hosted zone to use is not there.
     #[error("there is no public hosted zone {0} in this account; create it, or set create_zone = true in [domain]")]
     NoHostedZone(String),
+    /// The VPC to use is not there, or not fit.
+    #[error("the VPC {vpc} of [network] {why}")]
+    Vpc {
+        /// Its id.
+        vpc: String,
+        /// What is wrong with it, and what to do.
+        why: String,
+    },
     /// Two of these at once.
     #[error("{0}; and {1}")]
     Both(Box<PlaceError>, Box<PlaceError>),
@@ -108,14 +116,13 @@ pub async fn place(aws: &Aws, blueprint: &Blueprint, account: &str) -> Result<Pl
         let pinned = blueprint.stack.region.clone();
         return Err(PlaceError::WrongRegion { pinned, actual: aws.home.clone() });
     }
-    let (offered, hosted) = both(futures::join!(zones::offered(aws, blueprint), hosted_zones(aws, blueprint)))?;
-    Ok(Place {
-        stack: Stack { name: blueprint.stack_name(), home: aws.home.clone(), account: account.to_owned() },
-        zones: offered,
-        zone_id: hosted.0,
-        parent_zone_id: hosted.1,
-        artifact: None,
-    })
+    let stack = Stack { name: blueprint.stack_name(), home: aws.home.clone(), account: account.to_owned() };
+    let (zones, vpc) = futures::join!(
+        async { both(futures::join!(zones::offered(aws, blueprint), hosted_zones(aws, blueprint))) },
+        existing::internet_gateway(aws, &stack, blueprint)
+    );
+    let ((offered, hosted), internet_gateway) = both((zones, vpc))?;
+    Ok(Place { stack, zones: offered, zone_id: hosted.0, parent_zone_id: hosted.1, internet_gateway, artifact: None })
 }
 
 /// Both, or all that stands against either.

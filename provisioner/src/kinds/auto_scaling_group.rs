@@ -79,7 +79,7 @@ impl Kind for AutoScalingGroup {
             name: name(&place.stack),
             min: i32::from(servers.min),
             max: i32::from(servers.max),
-            vpc: Ref::to(vpc::ADDRESS, "id"),
+            vpc: vpc::reference(blueprint),
             subnets: (1..=place.zones.len()).map(|n| Ref::to(format!("subnet/{tier}-{n}"), "id")).collect(),
             launch_template: Ref::to(launch_template::ADDRESS, "id"),
             version: Ref::to(launch_template::ADDRESS, "version"),

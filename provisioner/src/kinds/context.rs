@@ -32,6 +32,8 @@ pub struct Place {
     pub zone_id: Option<String>,
     /// The id of the parent zone that delegates to ours.
     pub parent_zone_id: Option<String>,
+    /// The internet gateway of an existing VPC, where it has one that is not the stack's.
+    pub internet_gateway: Option<String>,
     /// The binary that `up` deploys where the stack has none yet.
     pub artifact: Option<Artifact>,
 }

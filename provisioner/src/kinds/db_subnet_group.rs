@@ -60,7 +60,7 @@ impl Kind for DbSubnetGroup {
         let subnets = subnet::addresses(blueprint, place, Tier::Data);
         let spec = Spec {
             name: name(&place.stack),
-            vpc: Ref::to(vpc::ADDRESS, "id"),
+            vpc: vpc::reference(blueprint),
             subnets: subnets.into_iter().map(|address| Ref::to(address, "id")).collect(),
         };
         vec![Want::new(ADDRESS, spec)]

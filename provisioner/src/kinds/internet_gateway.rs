@@ -31,6 +31,16 @@ pub enum Op {
     Attach,
 }
 
+/// The gateway's id: the stack's own, or the one that an existing VPC has.
+pub fn reference(place: &Place) -> Ref {
+    place.internet_gateway.as_deref().map_or_else(|| Ref::to(ADDRESS, "id"), Ref::from)
+}
+
+/// The node that must be there before anything with a public address, where the stack makes it.
+pub fn node(place: &Place) -> Option<String> {
+    place.internet_gateway.is_none().then(|| ADDRESS.to_owned())
+}
+
 impl Kind for InternetGateway {
     type Spec = Spec;
     type Op = Op;
@@ -40,11 +50,11 @@ impl Kind for InternetGateway {
         &[Field::replace("vpc"), Field::update("attached", Op::Attach, Impact::InPlace)];
     const AFTER: &'static [&'static str] = &["vpc"];
 
-    fn desired(&self, blueprint: &Blueprint, _place: &Place) -> Vec<Want<Spec>> {
-        if blueprint.network.is_none() {
+    fn desired(&self, blueprint: &Blueprint, place: &Place) -> Vec<Want<Spec>> {
+        if blueprint.network.is_none() || place.internet_gateway.is_some() {
             return Vec::new();
         }
-        vec![Want::new(ADDRESS, Spec { vpc: Ref::to(vpc::ADDRESS, "id"), attached: true })]
+        vec![Want::new(ADDRESS, Spec { vpc: vpc::reference(blueprint), attached: true })]
     }
 
     async fn list(&self, cx: &Cx) -> Result<Vec<Live<Spec>>> {

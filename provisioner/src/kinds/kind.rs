@@ -93,6 +93,11 @@ impl<S> Want<S> {
         self.after.push(address.into());
         self
     }
+    /// As [`Want::after`], where there is such a node.
+    pub fn after_any(mut self, address: Option<String>) -> Self {
+        self.after.extend(address);
+        self
+    }
 }
 
 /// Where a live resource is in its life.

@@ -62,11 +62,11 @@ impl Kind for LoadBalancer {
         let subnets = (1..=place.zones.len()).map(|n| Ref::to(format!("subnet/public-{n}"), "id")).collect();
         let spec = Spec {
             name: name(&place.stack),
-            vpc: Ref::to(vpc::ADDRESS, "id"),
+            vpc: vpc::reference(blueprint),
             subnets,
             security_groups: vec![Ref::to("security-group/load-balancer", "id")],
         };
-        vec![Want::new(ADDRESS, spec).after("internet-gateway")]
+        vec![Want::new(ADDRESS, spec).after_any(super::internet_gateway::node(place))]
     }
 
     fn expected(&self, phase: Phase, _spec: &Spec) -> Duration {

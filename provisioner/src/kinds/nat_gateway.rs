@@ -44,7 +44,7 @@ impl Kind for NatGateway {
                 subnet: Ref::to(format!("subnet/public-{number}"), "id"),
                 allocation: Ref::to(elastic_ip::address(number), "id"),
             };
-            Want::new(address(number), spec).after(internet_gateway::ADDRESS)
+            Want::new(address(number), spec).after_any(internet_gateway::node(place))
         };
         (1..=count).map(node).collect()
     }

@@ -55,10 +55,10 @@ pub(super) fn addresses(place: &Place) -> impl Iterator<Item = String> {
     [PUBLIC.to_owned(), DATA.to_owned()].into_iter().chain((1..=place.zones.len()).map(app))
 }
 
-fn table(address: impl Into<String>, way_out: Option<Ref>, subnets: Vec<String>) -> Want<Spec> {
+fn table(vpc: Ref, address: impl Into<String>, way_out: Option<Ref>, subnets: Vec<String>) -> Want<Spec> {
     let routes = way_out.map(|target| (WORLD.to_owned(), target)).into_iter().collect();
     let subnets = subnets.into_iter().map(|subnet| Ref::to(subnet, "id")).collect();
-    Want::new(address, Spec { vpc: Ref::to(vpc::ADDRESS, "id"), routes, subnets })
+    Want::new(address, Spec { vpc, routes, subnets })
 }
 
 /// The NAT gateway that serves `zone`.
@@ -86,14 +86,15 @@ impl Kind for RouteTable {
     fn desired(&self, blueprint: &Blueprint, place: &Place) -> Vec<Want<Spec>> {
         let Some(network) = &blueprint.network else { return Vec::new() };
         let of = |tier| subnet::addresses(blueprint, place, tier);
+        let vpc = || vpc::reference(blueprint);
         let mut tables = vec![
-            table(PUBLIC, Some(Ref::to(internet_gateway::ADDRESS, "id")), of(Tier::Public)),
-            table(DATA, None, of(Tier::Data)),
+            table(vpc(), PUBLIC, Some(internet_gateway::reference(place)), of(Tier::Public)),
+            table(vpc(), DATA, None, of(Tier::Data)),
         ];
         // One for each zone even where they share a gateway, so that a gateway per zone changes a route and no table.
         for (index, subnet) in of(Tier::App).into_iter().enumerate() {
             let zone = index + 1;
-            tables.push(table(app(zone), nat_of(network, zone), vec![subnet]));
+            tables.push(table(vpc(), app(zone), nat_of(network, zone), vec![subnet]));
         }
         tables
     }

@@ -76,7 +76,7 @@ impl Kind for SecurityGroup {
         let node = |(address, what, open_egress, _): (&str, &str, bool, bool)| {
             let (_, short) = address.split_once('/').unwrap_or_default();
             let spec = Spec {
-                vpc: Ref::to(vpc::ADDRESS, "id"),
+                vpc: vpc::reference(blueprint),
                 name: name(place, short),
                 description: format!("{what} of stack {}", place.stack.name),
                 open_egress,

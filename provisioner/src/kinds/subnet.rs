@@ -57,7 +57,7 @@ impl Kind for Subnet {
             let zone = place.zones.get(subnet.zone - 1)?.clone();
             let public_addresses = subnet.tier == Tier::Public;
             let spec =
-                Spec { vpc: Ref::to(vpc::ADDRESS, "id"), cidr: subnet.cidr.to_string(), zone, public_addresses };
+                Spec { vpc: vpc::reference(blueprint), cidr: subnet.cidr.to_string(), zone, public_addresses };
             Some(Want::new(subnet.address(), spec))
         };
         network.subnets(place.zones.len()).iter().filter_map(node).collect()

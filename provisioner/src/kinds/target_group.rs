@@ -68,7 +68,7 @@ impl Kind for TargetGroup {
         let Some(servers) = &blueprint.servers else { return Vec::new() };
         let spec = Spec {
             name: place.stack.name_for(&format!("tg-{}", servers.port), NameRule::max(32)),
-            vpc: Ref::to("vpc", "id"),
+            vpc: super::vpc::reference(blueprint),
             port: i32::from(servers.port),
             health_path: servers.health.clone(),
             health_interval: INTERVAL,

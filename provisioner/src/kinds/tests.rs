@@ -21,6 +21,7 @@ fn place(blueprint: &Blueprint) -> Place {
         stack: Stack { name: blueprint.stack_name(), home, account: "123456789012".into() },
         zone_id: Some("Z0ZONE".into()),
         parent_zone_id: Some("Z0PARENT".into()),
+        internet_gateway: None,
         artifact: None,
     }
 }

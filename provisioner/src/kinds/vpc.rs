@@ -3,7 +3,7 @@
 use aws_sdk_ec2::types::VpcAttributeName;
 use serde::{Deserialize, Serialize};
 
-use super::{Change, Created, Cx, Error, Field, Impact, Kind, Live, Place, Progress, Result, State, Want, attrs, holders, Tagged};
+use super::{Change, Created, Cx, Error, Field, Impact, Kind, Live, Place, Progress, Ref, Result, State, Want, attrs, holders, Tagged};
 use crate::aws::error::GoneOk;
 use crate::aws::tags::pairs;
 use crate::blueprint::Blueprint;
@@ -30,6 +30,12 @@ pub enum Op {
     DnsHostnames,
 }
 
+/// The VPC's id: the stack's own, or the existing one that the blueprint names.
+pub fn reference(blueprint: &Blueprint) -> Ref {
+    let existing = blueprint.network.as_ref().and_then(|network| network.vpc.as_deref());
+    existing.map_or_else(|| Ref::to(ADDRESS, "id"), Ref::from)
+}
+
 impl Kind for Vpc {
     type Spec = Spec;
     type Op = Op;
@@ -40,7 +46,7 @@ impl Kind for Vpc {
     const AFTER: &'static [&'static str] = &[];
 
     fn desired(&self, blueprint: &Blueprint, _place: &Place) -> Vec<Want<Spec>> {
-        let Some(network) = &blueprint.network else { return Vec::new() };
+        let Some(network) = blueprint.network.as_ref().filter(|network| network.vpc.is_none()) else { return Vec::new() };
         vec![Want::new(ADDRESS, Spec { cidr: network.cidr.to_string(), dns_hostnames: true })]
     }
 

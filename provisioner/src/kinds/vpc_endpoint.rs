@@ -54,7 +54,7 @@ impl Kind for VpcEndpoint {
         }
         let node = |service| {
             let spec = Spec {
-                vpc: Ref::to(vpc::ADDRESS, "id"),
+                vpc: vpc::reference(blueprint),
                 service: format!("com.amazonaws.{}.{service}", place.stack.home),
                 route_tables: route_table::addresses(place).map(|table| Ref::to(table, "id")).collect(),
             };

@@ -11,6 +11,7 @@ use crate::blueprint::schema::{Key, Takes};
 const SHORTEST_PREFIX: u8 = 16;
 
 const CIDR: Key = Key::new("cidr", Takes::Text("an IPv4 range"), "\"10.0.0.0/16\"");
+const VPC: Key = Key::optional("vpc", Takes::Text("a VPC's id"), "a VPC of its own", "\"vpc-0a1b2c3d4e5f67890\"");
 const ZONES: Key = Key::new("zones", Takes::Zones(MAX_ZONES as u8), "2");
 const NAT: Key = Key::optional(
     "nat",
@@ -19,12 +20,13 @@ const NAT: Key = Key::optional(
     "\"single\"",
 );
 
-pub const KEYS: &[&Key] = &[&CIDR, &ZONES, &NAT];
+pub const KEYS: &[&Key] = &[&CIDR, &VPC, &ZONES, &NAT];
 
 /// Reads it. `servers`: whether somebody needs a way out.
 pub fn read(section: &mut Section<'_, '_>, region: &str, servers: bool) -> Network {
     let default = Network::default();
     Network {
+        vpc: section.text(&VPC, vpc),
         cidr: section.text(&CIDR, cidr).unwrap_or(default.cidr),
         zones: zones(section, region).unwrap_or(default.zones),
         nat: section.choice(&NAT, &[Nat::PerZone, Nat::Single, Nat::None]).unwrap_or(if servers {
@@ -33,6 +35,15 @@ pub fn read(section: &mut Section<'_, '_>, region: &str, servers: bool) -> Netwo
             Nat::None
         }),
     }
+}
+
+fn vpc(text: &str) -> Result<String, Problem> {
+    let is_id = |rest: &str| matches!(rest.len(), 8 | 17) && rest.chars().all(|c| c.is_ascii_hexdigit());
+    if text.strip_prefix("vpc-").is_some_and(is_id) {
+        return Ok(text.to_owned());
+    }
+    let help = "write the id of a VPC that exists, for example `vpc = \"vpc-0a1b2c3d4e5f67890\"`, or leave the key out";
+    Err(Problem::malformed(format!("`vpc` cannot be {text:?}"), help.to_owned()))
 }
 
 fn cidr(text: &str) -> Result<Ipv4Net, Problem> {
