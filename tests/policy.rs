@@ -14,6 +14,7 @@ const NAMED: &[(&str, &str)] = &[
     ("s3:GetBucketLifecycleConfiguration", "s3:GetLifecycleConfiguration"),
     ("s3:GetPublicAccessBlock", "s3:GetBucketPublicAccessBlock"),
     ("s3:HeadBucket", "s3:ListBucket"),
+    ("s3:ListBuckets", "s3:ListAllMyBuckets"),
     ("s3:ListObjectVersions", "s3:ListBucketVersions"),
     ("s3:ListObjectsV2", "s3:ListBucket"),
     ("s3:PutBucketEncryption", "s3:PutEncryptionConfiguration"),
@@ -53,6 +54,7 @@ const NOT_CALLED: &[(&str, &str)] = &[
     ("s3:PutBucketTagging", "an endpoint that drops the tags of CreateBucket"),
     ("s3:TagResource", TAGS),
     ("secretsmanager:TagResource", TAGS),
+    ("servicequotas:GetAWSDefaultServiceQuota", "a quota for which the account has no value of its own"),
     ("sns:Unsubscribe", "a subscription that was confirmed: the local AWS confirms none"),
 ];
 
@@ -155,7 +157,11 @@ fn every_call_is_in_the_policy_and_nothing_else_without_a_reason() {
     }
     aws.done(&["down", &last, "--yes"]);
     let named = |call: &provision_tests::Call| {
-        let prefix = if call.service == "elbv2" { "elasticloadbalancing" } else { &call.service };
+        let prefix = match call.service.as_str() {
+            "elbv2" => "elasticloadbalancing",
+            "service-quotas" => "servicequotas",
+            service => service,
+        };
         let made = format!("{prefix}:{}", call.action);
         NAMED.iter().find(|(name, _)| *name == made).map_or(made.clone(), |(_, action)| (*action).to_owned())
     };

@@ -114,6 +114,11 @@ impl Plan {
         self.changes.is_empty() && self.awaited.is_empty()
     }
 
+    /// The addresses of all that it changes or waits for.
+    pub fn touched(&self) -> impl Iterator<Item = String> {
+        self.changes.iter().map(|change| &change.address).chain(&self.awaited).cloned()
+    }
+
     /// Notes what was changed outside provision, and which changes overwrite it.
     pub fn note_drift(&mut self, drift: Vec<Drifted>) {
         for change in &mut self.changes {
@@ -299,7 +304,13 @@ fn extra_change(extra: &Observed, inventory: &Inventory, times: &Times) -> Resul
 }
 
 /// Compares field by field. `None`: no difference that is ours to mend.
-fn compare(kind: &dyn AnyKind, live: &Observed, wanted: &Value, untagged: bool, times: &Times) -> Option<PlannedChange> {
+fn compare(
+    kind: &dyn AnyKind,
+    live: &Observed,
+    wanted: &Value,
+    untagged: bool,
+    times: &Times,
+) -> Option<PlannedChange> {
     let tags = FieldChange { name: TAGS.into(), before: None, after: Some("the stack's".into()) };
     let mut fields: Vec<FieldChange> = untagged.then_some(tags).into_iter().collect();
     let mut impact = Impact::None;

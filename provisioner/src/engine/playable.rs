@@ -61,6 +61,7 @@ mod tests {
             stack: Stack { name: blueprint.stack_name(), home, account: "123456789012".into() },
             zone_id: None,
             parent_zone_id: None,
+            internet_gateway: None,
             artifact: None,
         };
         let desired = Desired::of(&blueprint, &place).expect("a graph");

@@ -250,9 +250,7 @@ async fn apply_and_look(session: &Session, mut planned: Planned) -> Result<Upped
 
 /// Writes down what is about to change: until it is done, nothing there counts as changed by somebody else.
 async fn begin(planned: &Planned) -> Result<(), UpError> {
-    let changing = planned.plan.changes.iter().map(|change| change.address.clone());
-    let awaited = planned.plan.awaited.iter().cloned();
-    let applied = planned.applied.clone().unwrap_or_default().changing(changing.chain(awaited), planned.cx.now());
+    let applied = planned.applied.clone().unwrap_or_default().changing(planned.plan.touched(), planned.cx.now());
     let bucket = planned.cx.stack.bucket_name(crate::kinds::bucket::STACK);
     applied::write(&planned.cx.aws.s3, &bucket, &applied).await.map_err(UpError::Record)
 }
@@ -260,9 +258,8 @@ async fn begin(planned: &Planned) -> Result<(), UpError> {
 /// Writes down how the stack was left. Failing to leaves more in doubt than need be, and nothing wrong.
 async fn end(planned: &Planned) {
     let bucket = planned.cx.stack.bucket_name(crate::kinds::bucket::STACK);
-    let changing = planned.plan.changes.iter().map(|change| change.address.clone());
-    let changing = changing.chain(planned.plan.awaited.iter().cloned());
-    let applied = Applied::of(&planned.inventory, planned.cx.now()).changing(changing, planned.cx.now());
+    let now = planned.cx.now();
+    let applied = Applied::of(&planned.inventory, now).changing(planned.plan.touched(), now);
     if let Err(error) = applied::write(&planned.cx.aws.s3, &bucket, &applied).await {
         tracing::warn!(%error, "how the stack was left could not be written down");
     }
