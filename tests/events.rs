@@ -172,6 +172,15 @@ fn at_once(checked: &mut Checked) {
     checked.document("status", &aws.done(&["status", &edited, "--json"]));
     checked.document("outputs", &aws.done(&["outputs", &edited, "--json"]));
 
+    let rule = "[{'IpProtocol': 'tcp', 'FromPort': 22, 'ToPort': 22, 'IpRanges': [{'CidrIp': '203.0.113.7/32'}]}]";
+    let groups = "[g['GroupId'] for g in api.describe_security_groups()['SecurityGroups'] if g.get('Tags')]";
+    aws.boto3(
+        "ec2",
+        &format!("[api.authorize_security_group_ingress(GroupId=g, IpPermissions={rule}) for g in {groups}]"),
+    );
+    checked.document("drift", &aws.done(&["drift", &edited, "--json"]));
+    checked.document("plan", &aws.done(&["plan", &edited, "--json"]));
+
     hold_lease(&aws);
     let held = aws.run(&up(&blueprint));
     assert_eq!(held.code, Some(5), "{}", held.err);
