@@ -1,5 +1,7 @@
 //! An existing VPC and hosted zone are used: never tagged, changed or deleted.
 
+#![allow(clippy::print_stdout, reason = "it prints what it counted")]
+
 use provision_tests::{LocalAws, root};
 
 const MAKE: &str = "

@@ -17,7 +17,7 @@ use crate::kinds::{self, AnyKind, Claim, Error, Observed, Options, Tagged, bucke
 pub enum AdoptError {
     /// The stack could not be looked at.
     #[error(transparent)]
-    Up(#[from] UpError),
+    Up(Box<UpError>),
     /// Somebody else works on the stack.
     #[error(transparent)]
     Lease(#[from] LeaseError),
@@ -60,13 +60,19 @@ pub enum AdoptError {
     },
     /// The live resources could not be listed.
     #[error(transparent)]
-    Observe(#[from] ObserveError),
+    Observe(Box<ObserveError>),
     /// The tags could not be put.
     #[error("cannot put the stack's tags on it")]
     Tag(#[source] Error),
     /// The record of the last run cannot be written.
     #[error("cannot write the adoption down in the stack's bucket")]
     Record(#[source] CallError),
+}
+
+impl From<UpError> for AdoptError {
+    fn from(error: UpError) -> Self {
+        Self::Up(Box::new(error))
+    }
 }
 
 /// Adopts `id` as the node at `address`. `confirm` sees what the next `up` would change of it. False: it said no.
@@ -145,7 +151,7 @@ async fn claimed(
     planned.cx.claims = vec![Claim { kind: kind.name(), id: id.to_owned(), address: address.to_owned() }];
     let seen = observe(&planned.cx).await;
     planned.cx.claims.clear();
-    planned.inventory = seen?;
+    planned.inventory = seen.map_err(|error| AdoptError::Observe(Box::new(error)))?;
     planned.inventory.untagged.insert(address.to_owned());
     let live = planned.inventory.live.get(address).filter(|live| live.id == id).cloned();
     live.ok_or_else(|| AdoptError::Missing { kind: kind.name(), id: id.to_owned(), address: address.to_owned() })

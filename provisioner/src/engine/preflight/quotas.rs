@@ -94,7 +94,7 @@ fn need(used: Used, blueprint: &Blueprint, plan: &Plan) -> Option<Need> {
     }
     let of = |now: u16, at_most: u16| Need { now: now.into(), at_most: at_most.into() };
     Some(match used {
-        Used::Vcpus => blueprint.servers.as_ref().map(|servers| of(servers.min.into(), servers.max.into()))?,
+        Used::Vcpus => blueprint.servers.as_ref().map(|servers| of(servers.min, servers.max))?,
         Used::CacheNodes => blueprint.cache.as_ref().map(|cache| {
             let nodes = u16::from(cache.replicas) + 1;
             of(nodes, nodes)
