@@ -64,7 +64,8 @@ test-unit: ## unit tests and snapshots of the provisioner
 	$(CARGO) test --workspace --locked --lib --bins
 
 test-server: setup ## the server: its stores on MariaDB, Redis and DynamoDB, its process, and chaos
-	LOCAL_AWS_PYTHON="$$(tests/emulator/setup.sh | tail -n 1)" $(CARGO) test --workspace --locked $(SERVER_TESTS)
+	LOCAL_AWS_PYTHON="$$(tests/emulator/setup.sh | tail -n 1)" SCHEMATHESIS="$$(server/tests/schemathesis/setup.sh | tail -n 1)" \
+		$(CARGO) test --workspace --locked $(SERVER_TESTS)
 
 test-emulator: setup ## the local AWS itself
 	"$$(tests/emulator/setup.sh | tail -n 1)" -m pytest -q tests/emulator/tests

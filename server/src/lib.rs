@@ -17,8 +17,10 @@ pub mod secrets;
 pub mod serve;
 pub mod shipping;
 pub mod state;
+pub mod statuses;
 pub mod store;
 pub mod telemetry;
+pub mod traces;
 
 #[cfg(test)]
 mod http_tests;

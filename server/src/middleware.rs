@@ -13,12 +13,13 @@ use axum::{
     response::{IntoResponse, Response},
 };
 use tokio::sync::Semaphore;
-use tracing::Instrument as _;
+use tracing::{Instrument as _, field::Empty};
 
 use crate::{
     error::{OVERLOADED, Problem, TIMED_OUT},
     rate::client_address,
     state::Shared,
+    traces,
 };
 
 const REQUEST_ID: &str = "x-request-id";
@@ -44,7 +45,11 @@ pub async fn frame(State(app): State<Shared>, request: Request, next: Next) -> R
     let method = request.method().clone();
     let peer = request.extensions().get::<ConnectInfo<SocketAddr>>().map(|info| info.0);
     let client = client_address(request.headers(), peer);
-    let span = tracing::info_span!("request", request_id = %id, %method, route);
+    let span = tracing::info_span!(
+        target: traces::TARGET, "request", request_id = %id, %method, route, otel.kind = "server",
+        otel.name = Empty, otel.status_code = Empty, http.response.status_code = Empty,
+    );
+    traces::begin(&span, request.headers(), &method, &route);
     let admitted = client.filter(|_| !is_probe(&route)).map_or(Ok(()), |address| app.rates.address(address));
     let mut response = match admitted {
         Ok(()) => next.run(request).instrument(span.clone()).await,
@@ -62,6 +67,7 @@ pub async fn frame(State(app): State<Shared>, request: Request, next: Next) -> R
     }
     let elapsed = started.elapsed();
     let status = response.status().as_u16();
+    traces::end(&span, status);
     let labels = [("method", method.to_string()), ("route", route.clone()), ("status", status.to_string())];
     metrics::counter!("http_requests_total", &labels).increment(1);
     metrics::histogram!("http_request_duration_seconds", &labels[..2]).record(elapsed.as_secs_f64());

@@ -17,6 +17,7 @@ use crate::{
     middleware::{Gate, frame, gate},
     routes,
     state::Shared,
+    statuses,
 };
 
 /// The largest body that is read.
@@ -87,12 +88,15 @@ fn described(limits: &Limits) -> OpenApiRouter<Shared> {
 /// The description of the API (OpenAPI 3.1).
 #[must_use]
 pub fn openapi() -> utoipa::openapi::OpenApi {
-    described(&Limits::default()).into_openapi()
+    let mut document = described(&Limits::default()).into_openapi();
+    statuses::complete(&mut document);
+    document
 }
 
 /// The API on its port.
 pub fn router(app: Shared, limits: &Limits) -> Router {
-    let (routes, document) = described(limits).split_for_parts();
+    let (routes, mut document) = described(limits).split_for_parts();
+    statuses::complete(&mut document);
     let document = std::sync::Arc::new(document);
     let docs = SwaggerUi::new("/docs").config(DocsConfig::from("/openapi.json"));
     routes

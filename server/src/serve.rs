@@ -76,7 +76,7 @@ fn start_error(step: &'static str) -> impl FnOnce(BoxError) -> ServeError {
 /// # Errors
 /// When it cannot start.
 pub async fn run(config: Config) -> Result<(), ServeError> {
-    let lines = telemetry::start_logging(&config.logging).map_err(start_error("logging"))?;
+    let (lines, traces) = telemetry::start_logging(&config.logging).map_err(start_error("logging"))?;
     let metrics = telemetry::start_metrics().map_err(start_error("metrics"))?;
     let stop = CancellationToken::new();
     stop_on_signal(&stop).map_err(|error| start_error("signals")(error.into()))?;
@@ -99,6 +99,9 @@ pub async fn run(config: Config) -> Result<(), ServeError> {
     let result = serve(config, sdk.as_ref(), instance, metrics, &stop).await;
     if let Err(error) = &result {
         tracing::error!(error = %chain(error), "the server stops");
+    }
+    if let Some(traces) = traces {
+        traces.finish(FLUSH).await;
     }
     if let Some(shipper) = shipper {
         shipper.finish(FLUSH).await;

@@ -8,7 +8,12 @@ use tracing_subscriber::{
     EnvFilter, Layer as _, fmt::MakeWriter, layer::SubscriberExt as _, util::SubscriberInitExt as _,
 };
 
-use crate::{config::Logging, shipping::TARGET, store::BoxError};
+use crate::{
+    config::Logging,
+    shipping::TARGET,
+    store::BoxError,
+    traces::{self, Traces},
+};
 
 /// Lines that wait to be shipped; more are counted and dropped, so that logging never waits.
 const BUFFER: usize = 20_000;
@@ -66,13 +71,17 @@ impl Drop for Copy {
     }
 }
 
-/// Starts logging. Answers the lines to ship, if they are to be shipped.
+/// Starts logging, and traces if they are wanted. Answers the lines to ship, if they are to be shipped.
 ///
 /// # Errors
-/// When logging was started before in this process.
-pub fn start_logging(logging: &Logging) -> Result<Option<mpsc::Receiver<Line>>, BoxError> {
+/// When logging was started before in this process, or the variables of the traces cannot be understood.
+pub fn start_logging(logging: &Logging) -> Result<(Option<mpsc::Receiver<Line>>, Option<Traces>), BoxError> {
+    let traces = logging.traces.then(Traces::start).transpose()?;
     // One filter for all: with one for each layer, lines got lost.
-    let filter = EnvFilter::try_new(&logging.filter)?;
+    let filter = match &traces {
+        Some(_) => EnvFilter::try_new(format!("{},{}=debug", logging.filter, traces::TARGET))?,
+        None => EnvFilter::try_new(&logging.filter)?,
+    };
     let console = tracing_subscriber::fmt::layer().with_writer(io::stderr).with_ansi(io::stderr().is_terminal());
     let console = if logging.json {
         console.json().flatten_event(true).with_current_span(true).with_span_list(false).boxed()
@@ -92,8 +101,9 @@ pub fn start_logging(logging: &Logging) -> Result<Option<mpsc::Receiver<Line>>, 
     } else {
         (None, None)
     };
-    tracing_subscriber::registry().with(filter).with(console).with(shipped).try_init()?;
-    Ok(lines)
+    let traced = traces.as_ref().map(Traces::layer);
+    tracing_subscriber::registry().with(filter).with(traced).with(console).with(shipped).try_init()?;
+    Ok((lines, traces))
 }
 
 /// Starts collecting metrics.

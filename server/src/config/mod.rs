@@ -101,6 +101,8 @@ pub struct Logging {
     pub json: bool,
     /// The CloudWatch Logs group to ship to.
     pub group: Option<String>,
+    /// Whether traces are sent; the standard variables say where to.
+    pub traces: bool,
 }
 
 /// Every wrong value.
@@ -204,7 +206,9 @@ fn logging(reader: &mut Reader<'_>, on_aws: bool) -> Logging {
             on_aws
         }
     };
-    Logging { filter, json, group: reader.text("GAME_LOG_GROUP") }
+    let collector =
+        reader.text("OTEL_EXPORTER_OTLP_ENDPOINT").or_else(|| reader.text("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT"));
+    Logging { filter, json, group: reader.text("GAME_LOG_GROUP"), traces: collector.is_some() }
 }
 
 fn rules(reader: &mut Reader<'_>) -> Rules {

@@ -1,6 +1,5 @@
 //! Guest accounts and sessions.
 
-use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 use jiff::{SignedDuration, Timestamp};
 use serde_json::json;
 use sha2::{Digest as _, Sha256};
@@ -84,11 +83,11 @@ pub async fn open_session(game: &Game, device_id: &str, device_secret: &str) -> 
         game.outbox_wake.notify_one();
     }
     let id = game.world.ulid();
-    let (refresh_token, token_hash) = new_refresh_token(game, &id);
+    let refresh_token = game.refresh_tokens.issue(&id, 1);
     let session = SessionRow {
         id,
         player: account.player.clone(),
-        token_hash,
+        token_hash: hash(&refresh_token),
         previous_hash: None,
         rotated_at: now,
         expires_at: refresh_expiry(game, now),
@@ -97,45 +96,46 @@ pub async fn open_session(game: &Game, device_id: &str, device_secret: &str) -> 
     Ok(session_of(game, account.player, created, refresh_token, now))
 }
 
-/// Exchanges a refresh token for new tokens. One that comes back after it was exchanged has been copied: its session
-/// ends.
+/// Exchanges a refresh token for new tokens; asked again soon, it answers the same refresh token. One that comes back
+/// later has been copied: its session ends.
 ///
 /// # Errors
 /// When the token is not valid any more.
 pub async fn refresh_session(game: &Game, token: &str) -> Result<Session, DomainError> {
     let now = game.world.now();
-    let (id, _) = token.split_once('.').filter(|(id, _)| id.len() == 26).ok_or(DomainError::WrongRefreshToken)?;
+    let (id, place) = game.refresh_tokens.verify(token)?;
+    let next_place = place.checked_add(1).ok_or(DomainError::WrongRefreshToken)?;
     let ledger = &game.stores.ledger;
-    let presented = Sha256::digest(token.as_bytes()).to_vec();
     // The second round is for a concurrent exchange of the same token.
     for _ in 0..2 {
         let row = ledger.session(id).await?.ok_or(DomainError::WrongRefreshToken)?;
         if now >= row.expires_at {
             return Err(DomainError::WrongRefreshToken);
         }
-        if !same(&row.token_hash, &presented) {
-            let previous = row.previous_hash.as_deref().is_some_and(|hash| same(hash, &presented));
-            if !previous {
-                return Err(DomainError::WrongRefreshToken);
+        if same(&row.token_hash, &hash(token)) {
+            let next = game.refresh_tokens.issue(id, next_place);
+            if ledger.rotate_session(id, &row.token_hash, &hash(&next), now, refresh_expiry(game, now)).await? {
+                return Ok(session_of(game, row.player, false, next, now));
             }
-            if now.duration_since(row.rotated_at) > REPLAY_GRACE {
+            continue;
+        }
+        let valid = game.refresh_tokens.candidates(id, next_place).find(|next| same(&row.token_hash, &hash(next)));
+        return match valid {
+            Some(next) if now.duration_since(row.rotated_at) <= REPLAY_GRACE => {
+                Ok(session_of(game, row.player, false, next, now))
+            }
+            _ => {
                 ledger.delete_session(id).await?;
-                tracing::warn!(player = %row.player, "a refresh token was used twice; its session was ended");
-                return Err(DomainError::WrongRefreshToken);
+                tracing::warn!(player = %row.player, "a refresh token was used again; its session was ended");
+                Err(DomainError::WrongRefreshToken)
             }
-        }
-        let (next, hash) = new_refresh_token(game, id);
-        if ledger.rotate_session(id, &row.token_hash, &hash, now, refresh_expiry(game, now)).await? {
-            return Ok(session_of(game, row.player, false, next, now));
-        }
+        };
     }
     Err(DomainError::WrongRefreshToken)
 }
 
-fn new_refresh_token(game: &Game, session_id: &str) -> (String, Vec<u8>) {
-    let token = format!("{session_id}.{}", URL_SAFE_NO_PAD.encode(game.world.bytes::<32>()));
-    let hash = Sha256::digest(token.as_bytes()).to_vec();
-    (token, hash)
+fn hash(token: &str) -> Vec<u8> {
+    Sha256::digest(token.as_bytes()).to_vec()
 }
 
 fn refresh_expiry(game: &Game, now: Timestamp) -> Timestamp {

@@ -11,8 +11,13 @@ use std::{
 use tokio::sync::Notify;
 
 use super::{
-    board::Boards, clock::World, cursor::Cursors, fallback::Totals, keys::SigningKeys, shop::Catalogue,
-    token::AccessTokens,
+    board::Boards,
+    clock::World,
+    cursor::Cursors,
+    fallback::Totals,
+    keys::SigningKeys,
+    shop::Catalogue,
+    token::{AccessTokens, RefreshTokens},
 };
 use crate::store::Stores;
 
@@ -45,6 +50,8 @@ pub struct Game {
     pub rules: Rules,
     /// Access tokens.
     pub tokens: AccessTokens,
+    /// Refresh tokens.
+    pub refresh_tokens: RefreshTokens,
     /// Cursors.
     pub cursors: Cursors,
     /// Woken when events were put into the outbox.
@@ -71,6 +78,7 @@ impl Game {
             boards,
             catalogue,
             tokens: AccessTokens::new(keys, rules.access_lifetime),
+            refresh_tokens: RefreshTokens::new(keys),
             cursors: Cursors::new(keys),
             rules,
             outbox_wake: Arc::new(Notify::new()),

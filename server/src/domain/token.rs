@@ -1,12 +1,17 @@
-//! Access tokens: signed, short-lived, checked without a store.
+//! Access tokens: signed, short-lived, checked without a store. Refresh tokens: signed too, so that an old one is known
+//! for what it is.
 
 use std::time::Duration;
 
+use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 use jiff::Timestamp;
 use jsonwebtoken::{Algorithm, DecodingKey, EncodingKey, Header, Validation, decode, encode};
 use serde::{Deserialize, Serialize};
 
-use super::{DomainError, keys::SigningKeys};
+use super::{
+    DomainError,
+    keys::{SigningKeys, mac, same},
+};
 use crate::store::PlayerId;
 
 #[derive(Serialize, Deserialize)]
@@ -69,6 +74,48 @@ impl AccessTokens {
     }
 }
 
+/// Makes and checks refresh tokens. A token follows from its session and its place among the session's tokens, so that
+/// an exchange that is asked for twice has one answer.
+pub struct RefreshTokens {
+    keys: Vec<[u8; 32]>,
+}
+
+impl RefreshTokens {
+    /// Tokens signed by the current key.
+    #[must_use]
+    pub fn new(keys: &SigningKeys) -> Self {
+        Self { keys: keys.derive("refresh token") }
+    }
+
+    /// The session's token of this place, from 1.
+    #[must_use]
+    pub fn issue(&self, session: &str, place: u64) -> String {
+        token(&self.keys[0], session, place)
+    }
+
+    /// The same as whichever key signed it may have it.
+    pub fn candidates(&self, session: &str, place: u64) -> impl Iterator<Item = String> {
+        self.keys.iter().map(move |key| token(key, session, place))
+    }
+
+    /// The session and the place of a token that is ours.
+    ///
+    /// # Errors
+    /// When it is not.
+    pub fn verify<'a>(&self, token: &'a str) -> Result<(&'a str, u64), DomainError> {
+        let mut parts = token.split('.');
+        let place = parts.next().zip(parts.next()).and_then(|(session, place)| Some((session, place.parse().ok()?)));
+        let (session, place) = place.ok_or(DomainError::WrongRefreshToken)?;
+        let ours = self.candidates(session, place).any(|ours| same(ours.as_bytes(), token.as_bytes()));
+        if ours { Ok((session, place)) } else { Err(DomainError::WrongRefreshToken) }
+    }
+}
+
+fn token(key: &[u8; 32], session: &str, place: u64) -> String {
+    let tag = mac(key, format!("{session}.{place}").as_bytes());
+    format!("{session}.{place}.{}", URL_SAFE_NO_PAD.encode(tag))
+}
+
 #[cfg(test)]
 mod tests {
     use base64::{Engine as _, engine::general_purpose::STANDARD};
@@ -93,6 +140,19 @@ mod tests {
         assert!(old.verify(&token, at(1_060)).is_err());
         assert!(AccessTokens::new(&keys(2, Some(1)), Duration::from_mins(1)).verify(&token, at(1_001)).is_ok());
         assert!(AccessTokens::new(&keys(3, Some(2)), Duration::from_mins(1)).verify(&token, at(1_001)).is_err());
+    }
+
+    #[test]
+    fn refresh_tokens_survive_one_change_of_the_key_and_are_not_made_up() {
+        let old = RefreshTokens::new(&keys(1, None)).issue("01JD", 7);
+        assert_eq!(RefreshTokens::new(&keys(2, Some(1))).verify(&old).expect("ours"), ("01JD", 7));
+        assert!(RefreshTokens::new(&keys(3, Some(2))).verify(&old).is_err());
+        let tokens = RefreshTokens::new(&keys(1, None));
+        for wrong in
+            [old.replace(".7.", ".8."), old.replace("01JD", "01JE"), old.replace(".7.", ".07."), "x".to_owned()]
+        {
+            assert!(tokens.verify(&wrong).is_err(), "{wrong}");
+        }
     }
 
     #[test]

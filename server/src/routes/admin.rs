@@ -143,7 +143,6 @@ impl From<store::Event> for LoggedEvent {
         (status = 404, description = "No such player.", body = ProblemDocument, content_type = "application/problem+json"),
         (status = 409, description = "The balance would rise above its limit.", body = ProblemDocument, content_type = "application/problem+json"),
         (status = 422, description = "Wrong values, or the key was used for another grant.", body = ProblemDocument, content_type = "application/problem+json"),
-        (status = "default", description = "A problem.", body = ProblemDocument, content_type = "application/problem+json"),
     )
 )]
 async fn grant(
@@ -159,7 +158,9 @@ async fn grant(
     Ok((StatusCode::CREATED, Json(Granted { grant_id: row.grant_id, coins: row.coins, balance, owed })))
 }
 
-/// Take coins back from a player. What it does not have is owed, and settled first from what comes in later.
+/// Take coins back from a player.
+///
+/// What it does not have is owed, and settled first from what comes in later.
 #[utoipa::path(
     post, path = "/admin/v1/users/{id}/revocations", tag = "admin", operation_id = "revoke_coins",
     params(
@@ -175,7 +176,6 @@ async fn grant(
         (status = 404, description = "No such player.", body = ProblemDocument, content_type = "application/problem+json"),
         (status = 409, description = "What is owed would rise above its limit.", body = ProblemDocument, content_type = "application/problem+json"),
         (status = 422, description = "Wrong values, or the key was used for something else.", body = ProblemDocument, content_type = "application/problem+json"),
-        (status = "default", description = "A problem.", body = ProblemDocument, content_type = "application/problem+json"),
     )
 )]
 async fn revoke(
@@ -200,7 +200,7 @@ async fn revoke(
         (status = 200, body = EventsPage),
         (status = 400, description = "The cursor is not valid.", body = ProblemDocument, content_type = "application/problem+json"),
         (status = 401, description = "Not the operator key.", body = ProblemDocument, content_type = "application/problem+json"),
-        (status = "default", description = "A problem.", body = ProblemDocument, content_type = "application/problem+json"),
+        (status = 404, description = "No such player.", body = ProblemDocument, content_type = "application/problem+json"),
     )
 )]
 async fn events(
@@ -222,7 +222,6 @@ async fn events(
     responses(
         (status = 200, description = "An event a line.", body = LoggedEvent, content_type = "application/x-ndjson"),
         (status = 401, description = "Not the operator key.", body = ProblemDocument, content_type = "application/problem+json"),
-        (status = "default", description = "A problem.", body = ProblemDocument, content_type = "application/problem+json"),
     )
 )]
 async fn export(

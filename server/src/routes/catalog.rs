@@ -50,7 +50,6 @@ fn matches(headers: &HeaderMap, etag: &str) -> bool {
         (status = 200, body = Catalog, headers(("ETag" = String, description = "Changes with the catalogue."))),
         (status = 304, description = "Not changed."),
         (status = 401, description = "No valid access token.", body = ProblemDocument, content_type = "application/problem+json"),
-        (status = "default", description = "A problem.", body = ProblemDocument, content_type = "application/problem+json"),
     )
 )]
 async fn catalog(State(app): State<Shared>, _: Caller, headers: HeaderMap) -> Response {

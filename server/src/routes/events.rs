@@ -53,7 +53,6 @@ pub struct Accepted {
         (status = 202, description = "They will be in the log.", body = Accepted),
         (status = 401, description = "No valid access token.", body = ProblemDocument, content_type = "application/problem+json"),
         (status = 422, description = "Wrong values; none was taken.", body = ProblemDocument, content_type = "application/problem+json"),
-        (status = "default", description = "A problem.", body = ProblemDocument, content_type = "application/problem+json"),
     )
 )]
 async fn send(

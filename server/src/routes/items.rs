@@ -73,7 +73,6 @@ pub struct Purchase {
         (status = 404, description = "No such player or item.", body = ProblemDocument, content_type = "application/problem+json"),
         (status = 409, description = "The price has changed; with `price`.", body = ProblemDocument, content_type = "application/problem+json"),
         (status = 422, description = "Wrong values, or the key was used for another purchase.", body = ProblemDocument, content_type = "application/problem+json"),
-        (status = "default", description = "A problem.", body = ProblemDocument, content_type = "application/problem+json"),
     )
 )]
 async fn buy(

@@ -120,7 +120,7 @@ async fn page(app: &Shared, board: Option<&str>, params: &PageParams) -> Result<
         (status = 200, body = Leaderboard),
         (status = 400, description = "The cursor is not valid.", body = ProblemDocument, content_type = "application/problem+json"),
         (status = 401, description = "No valid access token.", body = ProblemDocument, content_type = "application/problem+json"),
-        (status = "default", description = "A problem.", body = ProblemDocument, content_type = "application/problem+json"),
+        (status = 404, description = "No such season.", body = ProblemDocument, content_type = "application/problem+json"),
     )
 )]
 async fn default_board(
@@ -141,7 +141,6 @@ async fn default_board(
         (status = 400, description = "The cursor is not valid.", body = ProblemDocument, content_type = "application/problem+json"),
         (status = 401, description = "No valid access token.", body = ProblemDocument, content_type = "application/problem+json"),
         (status = 404, description = "No such leaderboard or season.", body = ProblemDocument, content_type = "application/problem+json"),
-        (status = "default", description = "A problem.", body = ProblemDocument, content_type = "application/problem+json"),
     )
 )]
 async fn named_board(
@@ -166,7 +165,6 @@ async fn named_board(
         (status = 200, body = Leaderboard),
         (status = 401, description = "No valid access token.", body = ProblemDocument, content_type = "application/problem+json"),
         (status = 404, description = "No such player or leaderboard, or no score on it.", body = ProblemDocument, content_type = "application/problem+json"),
-        (status = "default", description = "A problem.", body = ProblemDocument, content_type = "application/problem+json"),
     )
 )]
 async fn around(
@@ -190,7 +188,6 @@ async fn around(
         (status = 401, description = "No valid access token.", body = ProblemDocument, content_type = "application/problem+json"),
         (status = 404, description = "No such leaderboard.", body = ProblemDocument, content_type = "application/problem+json"),
         (status = 422, description = "Too many players.", body = ProblemDocument, content_type = "application/problem+json"),
-        (status = "default", description = "A problem.", body = ProblemDocument, content_type = "application/problem+json"),
     )
 )]
 async fn friends(

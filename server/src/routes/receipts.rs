@@ -56,8 +56,10 @@ pub struct Receipt {
     owed: i64,
 }
 
-/// Bring the receipt of a purchase: its coins are given once, to the first player who brings it. Bring it until the
-/// state is not `pending` any more, then finish the transaction in the app.
+/// Bring the receipt of a purchase.
+///
+/// Its coins are given once, to the first player who brings it. Bring it until the state is not `pending` any more, then
+/// finish the transaction in the app.
 #[utoipa::path(
     post, path = "/v1/users/{id}/receipts", tag = "shop", operation_id = "send_receipt",
     params(("id" = String, Path, description = "The caller's own id.")),
@@ -73,7 +75,6 @@ pub struct Receipt {
         (status = 409, description = "`owned_by_other`: another player has the coins. Or the balance would rise above its limit.", body = ProblemDocument, content_type = "application/problem+json"),
         (status = 422, description = "Not a genuine receipt of this game, or of a product that it does not have.", body = ProblemDocument, content_type = "application/problem+json"),
         (status = 503, description = "The store cannot be asked now, and nothing was given; with `Retry-After`.", body = ProblemDocument, content_type = "application/problem+json"),
-        (status = "default", description = "A problem.", body = ProblemDocument, content_type = "application/problem+json"),
     )
 )]
 async fn send(
@@ -105,7 +106,9 @@ pub struct AppleNotification {
     signed_payload: String,
 }
 
-/// For Apple's servers: refunds and their reversals. Open to all, because only what Apple signed is acted on.
+/// For Apple's servers: refunds and their reversals.
+///
+/// Open to all, because only what Apple signed is acted on.
 #[utoipa::path(
     post, path = "/v1/notifications/apple", tag = "shop", operation_id = "notify_apple",
     request_body = AppleNotification,
@@ -113,7 +116,6 @@ pub struct AppleNotification {
         (status = 204, description = "Taken."),
         (status = 404, description = "Receipts of this store are not taken.", body = ProblemDocument, content_type = "application/problem+json"),
         (status = 422, description = "Not Apple's, or of another app.", body = ProblemDocument, content_type = "application/problem+json"),
-        (status = "default", description = "A problem.", body = ProblemDocument, content_type = "application/problem+json"),
     )
 )]
 async fn notify_apple(State(app): State<Shared>, Body(body): Body<AppleNotification>) -> Result<StatusCode, Problem> {

@@ -86,7 +86,6 @@ pub struct Rank {
         (status = 403, description = "Another player's.", body = ProblemDocument, content_type = "application/problem+json"),
         (status = 404, description = "No such player or leaderboard.", body = ProblemDocument, content_type = "application/problem+json"),
         (status = 422, description = "Wrong values, or the run_id was used for another score.", body = ProblemDocument, content_type = "application/problem+json"),
-        (status = "default", description = "A problem.", body = ProblemDocument, content_type = "application/problem+json"),
     )
 )]
 async fn submit(
@@ -122,7 +121,6 @@ async fn submit(
         (status = 401, description = "No valid access token.", body = ProblemDocument, content_type = "application/problem+json"),
         (status = 403, description = "Another player's.", body = ProblemDocument, content_type = "application/problem+json"),
         (status = 404, description = "No such player or leaderboard, or no score on it.", body = ProblemDocument, content_type = "application/problem+json"),
-        (status = "default", description = "A problem.", body = ProblemDocument, content_type = "application/problem+json"),
     )
 )]
 async fn rank(

@@ -63,7 +63,6 @@ impl From<account::Session> for Session {
         (status = 200, description = "The device's account.", body = Session),
         (status = 401, description = "The secret is wrong.", body = ProblemDocument, content_type = "application/problem+json"),
         (status = 422, description = "Wrong values.", body = ProblemDocument, content_type = "application/problem+json"),
-        (status = "default", description = "A problem.", body = ProblemDocument, content_type = "application/problem+json"),
     )
 )]
 async fn open(
@@ -82,7 +81,6 @@ async fn open(
     responses(
         (status = 200, description = "New tokens; the old refresh token is used up.", body = Session),
         (status = 401, description = "The token is not valid.", body = ProblemDocument, content_type = "application/problem+json"),
-        (status = "default", description = "A problem.", body = ProblemDocument, content_type = "application/problem+json"),
     )
 )]
 async fn refresh(State(app): State<Shared>, Body(body): Body<RefreshSession>) -> Result<Json<Session>, Problem> {

@@ -74,7 +74,6 @@ impl From<store::Profile> for User {
         (status = 401, description = "No valid access token.", body = ProblemDocument, content_type = "application/problem+json"),
         (status = 403, description = "Another player's.", body = ProblemDocument, content_type = "application/problem+json"),
         (status = 404, description = "No such player.", body = ProblemDocument, content_type = "application/problem+json"),
-        (status = "default", description = "A problem.", body = ProblemDocument, content_type = "application/problem+json"),
     )
 )]
 async fn user(State(app): State<Shared>, Owner(player): Owner) -> Result<Json<User>, Problem> {

@@ -15,6 +15,9 @@ mod settings;
 pub mod aws;
 pub mod embedded;
 
+/// The target of spans that are traced.
+pub const TRACED: &str = "trace";
+
 pub use coin_records::{
     Funds, Grant, GrantOutcome, GrantRow, LedgerEntry, Movement, PurchaseOrder, PurchaseOutcome, PurchaseRow,
 };

@@ -22,6 +22,29 @@ pub fn http_client() -> Http<HttpConnector, Body> {
     Http::builder(TokioExecutor::new()).build_http()
 }
 
+/// One request; a body unless it is null.
+pub async fn send(
+    http: &Http<HttpConnector, Body>,
+    door: Address,
+    method: Method,
+    path: &str,
+    headers: &[(&str, &str)],
+    body: Value,
+) -> (u16, Value) {
+    let mut builder = axum::http::Request::builder()
+        .method(method)
+        .uri(format!("http://{}:{}{path}", door.host, door.port))
+        .header("Content-Type", "application/json");
+    for (name, value) in headers {
+        builder = builder.header(*name, *value);
+    }
+    let text = if body.is_null() { String::new() } else { body.to_string() };
+    let answer = http.request(builder.body(Body::from(text)).expect("a request")).await.expect("an answer");
+    let status = answer.status().as_u16();
+    let body = answer.into_body().collect().await.expect("a body").to_bytes();
+    (status, serde_json::from_slice(&body).unwrap_or(Value::Null))
+}
+
 /// What an operation does.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Kind {

@@ -21,12 +21,19 @@ pub struct Cluster {
     dynamo: Dynamo,
     log: LogSettings,
     servers: Vec<(Address, Option<Process>)>,
+    /// More of their environment.
+    more: Vec<String>,
     /// What the servers say.
     said: TempDir,
 }
 
 impl Cluster {
     pub async fn start() -> Self {
+        Self::start_with(&[]).await
+    }
+
+    /// With more in the servers' environment.
+    pub async fn start_with(more: &[(&str, &str)]) -> Self {
         let mariadb = MariaDb::start(&[]);
         let database = mariadb.database().await;
         let dynamo = Dynamo::start();
@@ -48,12 +55,21 @@ impl Cluster {
             dynamo,
             log,
             servers,
+            more: more.iter().map(|(name, value)| format!("{name}={value}")).collect(),
             said: tempfile::tempdir().expect("a directory"),
         };
         for n in 0..2 {
             cluster.start_server(n).await;
         }
         cluster
+    }
+
+    /// Changes the servers' signing keys; they are read at start.
+    pub async fn set_keys(&self, current: &str, previous: &str) {
+        let secrets = aws_sdk_secretsmanager::Client::new(&self.dynamo.sdk());
+        let secret = json!({ "current": current, "previous": previous, "operator": OPERATOR });
+        let call = secrets.put_secret_value().secret_id("signing").secret_string(secret.to_string());
+        call.send().await.expect("a new version");
     }
 
     pub fn doors(&self) -> Doors {
@@ -123,6 +139,6 @@ impl Cluster {
             ("AWS_SECRET_ACCESS_KEY", "test".to_owned()),
             ("AWS_EC2_METADATA_DISABLED", "true".to_owned()),
         ];
-        settings.into_iter().map(|(name, value)| format!("{name}={value}")).collect()
+        settings.into_iter().map(|(name, value)| format!("{name}={value}")).chain(self.more.iter().cloned()).collect()
     }
 }

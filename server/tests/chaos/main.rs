@@ -1,13 +1,19 @@
-//! Servers and the database killed under load: what was answered is there, once.
+//! Servers and the database killed under load: what was answered is there, once. And two servers side by side.
 
 #[path = "../stores/harness/mod.rs"]
 #[allow(dead_code, unused_imports, reason = "the suite of the stores uses the rest")]
 mod harness;
 
+#[path = "../support/collector.rs"]
+mod collector;
+#[path = "../support/schemathesis.rs"]
+mod schemathesis;
+
 mod audit;
 mod client;
 mod cluster;
 mod flush;
+mod instances;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};

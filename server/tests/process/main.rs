@@ -1,5 +1,13 @@
 //! The binary itself: its start, its end, and what is there afterwards.
 
+#[path = "../support/apple.rs"]
+#[allow(dead_code, reason = "the unit tests make flawed ones")]
+mod apple;
+#[path = "../support/collector.rs"]
+mod collector;
+#[path = "../support/schemathesis.rs"]
+mod schemathesis;
+
 use std::{
     fs,
     io::{Read as _, Write as _},
@@ -38,11 +46,16 @@ fn command(directory: &Path) -> Command {
 
 impl Server {
     fn start(directory: &Path) -> Self {
+        Self::start_with(directory, &[])
+    }
+
+    fn start_with(directory: &Path, more: &[(&str, &str)]) -> Self {
         let (port, metrics_port) = (free_port(), free_port());
         let child = command(directory)
             .env("GAME_PORT", port.to_string())
             .env("GAME_METRICS_PORT", metrics_port.to_string())
             .env("GAME_DRAIN_SECONDS", "1")
+            .envs(more.iter().copied())
             .spawn()
             .expect("the binary starts");
         let server = Self { child, port, metrics_port };
@@ -74,6 +87,12 @@ impl Server {
         let body = if body.is_null() { String::new() } else { body.to_string() };
         let (status, text) = self.try_send(self.port, method, path, token, &body).expect("an answer");
         (status, serde_json::from_str(&text).unwrap_or(Value::Null))
+    }
+
+    fn operator(directory: &Path) -> String {
+        let keys = fs::read_to_string(directory.join("keys.json")).expect("keys");
+        let keys: Value = serde_json::from_str(&keys).expect("JSON");
+        keys["operator"].as_str().expect("a key").to_owned()
     }
 
     fn terminate(&self) {
@@ -109,9 +128,7 @@ fn what_was_answered_is_there_after_a_kill_and_a_start() {
     let (id, token) = session(&server);
     let score = json!({ "score": 7, "run_id": "r" });
     assert_eq!(server.send("POST", &format!("/v1/users/{id}/scores"), &token, &score).0, 200);
-    let operator: Value =
-        serde_json::from_str(&fs::read_to_string(directory.path().join("keys.json")).expect("keys")).expect("JSON");
-    let operator = operator["operator"].as_str().expect("a key");
+    let operator = &Server::operator(directory.path());
     server.child.kill().expect("killed");
     server.child.wait().expect("ended");
 
@@ -183,19 +200,63 @@ fn a_port_in_use_is_said() {
 #[test]
 fn the_walk_of_the_readme_works() {
     let directory = tempfile::tempdir().expect("a directory");
-    let server = Server::start(directory.path());
+    let (apple, root) = (apple::Apple::new(), directory.path().join("root.der"));
+    fs::write(&root, &apple.root).expect("written");
+    let server = Server::start_with(
+        directory.path(),
+        &[
+            ("GAME_APPLE_BUNDLE_ID", "com.example.game"),
+            ("GAME_APPLE_ROOT", root.to_str().expect("text")),
+            ("GAME_PRODUCTS", r#"[{"product_id":"coins_500","coins":500}]"#),
+        ],
+    );
     let (_, section) = include_str!("../../README.md").split_once("## A walk").expect("a section");
     let script = section.split("```").nth(1).and_then(|block| block.strip_prefix("sh\n")).expect("a script");
     let output = Command::new("sh")
         .args(["-eu", "-c", script])
         .env("API", format!("http://127.0.0.1:{}", server.port))
+        .env("RECEIPT", apple.sign(&apple::transaction("1", jiff::Timestamp::now().as_millisecond())))
+        .env("OPERATOR", Server::operator(directory.path()))
         .output()
         .expect("sh starts");
     let (said, wrong) = (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
     assert!(output.status.success() && wrong.is_empty(), "{wrong}\n{said}");
     let answers: Vec<Value> = said.lines().map(|line| serde_json::from_str(line).expect("JSON")).collect();
-    let [score, rank, board, bought, again, user, ledger] = answers.as_slice() else { panic!("{said}") };
+    let [score, rank, board, bought, again, receipt, revoked, user, ledger] = answers.as_slice() else {
+        panic!("{said}")
+    };
     assert_eq!((&score["best"], &rank["rank"], &board["total"]), (&json!(4200), &json!(1), &json!(1)));
     assert_eq!((bought, &bought["balance"]), (again, &json!(900)));
-    assert_eq!((&user["coins"], ledger["entries"].as_array().map(Vec::len)), (&json!(900), Some(2)));
+    assert_eq!((&receipt["state"], &receipt["balance"]), (&json!("granted"), &json!(1400)));
+    assert_eq!((&revoked["balance"], &revoked["owed"]), (&json!(0), &json!(100)));
+    assert_eq!((&user["coins"], &user["owed"]), (&json!(0), &json!(100)));
+    assert_eq!(ledger["entries"].as_array().map(Vec::len), Some(4));
+}
+
+#[test]
+fn the_api_keeps_to_its_description_on_embedded_stores() {
+    let directory = tempfile::tempdir().expect("a directory");
+    let server = Server::start_with(
+        directory.path(),
+        &[("GAME_RATE_PLAYER", "0"), ("GAME_RATE_ADDRESS", "0"), ("GAME_APPLE_BUNDLE_ID", "com.example.game")],
+    );
+    let (user_id, access_token) = session(&server);
+    let operator_key = Server::operator(directory.path());
+    let caller = schemathesis::Caller { user_id: &user_id, access_token: &access_token, operator_key: &operator_key };
+    schemathesis::run(&format!("http://127.0.0.1:{}", server.port), "embedded stores", &caller);
+}
+
+#[test]
+fn traces_that_wait_are_sent_before_the_end() {
+    let (directory, collector) = (tempfile::tempdir().expect("a directory"), collector::Collector::start());
+    let more = [("OTEL_EXPORTER_OTLP_ENDPOINT", collector.url.as_str()), ("OTEL_BSP_SCHEDULE_DELAY", "3600000")];
+    let mut server = Server::start_with(directory.path(), &more);
+    session(&server);
+    assert!(collector.spans().is_empty(), "they wait");
+    server.terminate();
+    assert_eq!(server.ended(), Some(0));
+    let spans = collector.spans();
+    let request = spans.iter().find(|span| span.name == "POST /v1/sessions").unwrap_or_else(|| panic!("{spans:?}"));
+    assert_eq!((request.trace_id.len(), request.parent_id.as_str()), (32, ""));
+    assert!(request.attribute("request_id").is_some_and(|id| id.len() == 26), "{request:?}");
 }

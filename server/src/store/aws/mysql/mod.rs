@@ -22,13 +22,14 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use async_trait::async_trait;
 use jiff::Timestamp;
+use tracing::Instrument as _;
 
 use self::pool::Database;
 use self::score_writer::{ScoreWriter, WRITERS};
 use crate::store::{
     AccountOutcome, AppStore, BoardKey, DatabaseSettings, Event, Grant, GrantOutcome, Ledger, LedgerEntry, NewAccount,
     Order, PlayerId, Profile, PurchaseOrder, PurchaseOutcome, PurchaseRow, RankKey, ReceiptOutcome, ReceiptRow,
-    ReceiptWrite, ScoreCursor, ScoreOutcome, ScoreRow, ScoreWrite, SessionRow, StoreError,
+    ReceiptWrite, ScoreCursor, ScoreOutcome, ScoreRow, ScoreWrite, SessionRow, StoreError, TRACED,
 };
 
 /// Runs one attempt of `$work` with shared copies of `$name`s, which every attempt needs anew.
@@ -156,7 +157,11 @@ impl Ledger for MySqlLedger {
     }
 
     async fn record_score(&self, write: &ScoreWrite) -> Result<ScoreOutcome, StoreError> {
-        self.writer.record(write).await
+        let span = tracing::debug_span!(
+            target: TRACED, "database", otel.kind = "client", db.system.name = "mysql",
+            db.operation.name = "recording a score",
+        );
+        self.writer.record(write).instrument(span).await
     }
 
     async fn score(&self, player: &PlayerId, board: &BoardKey) -> Result<Option<ScoreRow>, StoreError> {

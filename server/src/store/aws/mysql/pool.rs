@@ -13,7 +13,7 @@ use tokio::time::{Instant, sleep, timeout};
 use tracing::Instrument;
 
 use super::error::{DbError, Verdict};
-use crate::store::{DatabaseSettings, StoreError};
+use crate::store::{DatabaseSettings, StoreError, TRACED};
 
 /// To get a connection.
 const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(3);
@@ -89,7 +89,10 @@ impl Database {
     {
         let database = self.clone();
         let task = async move { database.until_done(operation, work).await };
-        match tokio::spawn(task.in_current_span()).await {
+        let span = tracing::debug_span!(
+            target: TRACED, "database", otel.kind = "client", db.system.name = "mysql", db.operation.name = operation,
+        );
+        match tokio::spawn(task.instrument(span)).await {
             Ok(result) => result,
             Err(stopped) => Err(StoreError::unavailable(super::error::STORE, operation, stopped)),
         }

@@ -6,8 +6,9 @@ use redis::aio::MultiplexedConnection;
 use redis::{AsyncConnectionConfig, Client, ErrorKind, FromRedisValue, RedisError, ScriptInvocation, ServerErrorKind};
 use tokio::sync::Mutex;
 use tokio::time::{Instant, sleep};
+use tracing::Instrument as _;
 
-use crate::store::StoreError;
+use crate::store::{StoreError, TRACED};
 
 /// The store's name in errors.
 pub(super) const STORE: &str = "cache";
@@ -49,6 +50,17 @@ impl Link {
 
     /// Runs a script. It must be safe to repeat.
     pub async fn run<T: FromRedisValue>(
+        &self,
+        operation: &'static str,
+        script: &ScriptInvocation<'_>,
+    ) -> Result<T, StoreError> {
+        let span = tracing::debug_span!(
+            target: TRACED, "cache", otel.kind = "client", db.system.name = "redis", db.operation.name = operation,
+        );
+        self.until_done(operation, script).instrument(span).await
+    }
+
+    async fn until_done<T: FromRedisValue>(
         &self,
         operation: &'static str,
         script: &ScriptInvocation<'_>,
