@@ -87,7 +87,7 @@ pub struct AwsConfig {
     pub cache_reader_host: Option<String>,
     pub cache_secret: Option<String>,
     pub cache_tls: bool,
-    pub log: LogSettings,
+    pub log: Option<LogSettings>,
     pub signing_secret: String,
     pub ca_file: Option<PathBuf>,
 }
@@ -183,13 +183,23 @@ fn aws(reader: &mut Reader<'_>) -> AwsConfig {
         cache_reader_host: reader.text("GAME_CACHE_READER_HOST"),
         cache_secret: reader.text("GAME_CACHE_SECRET"),
         cache_tls: reader.tls("GAME_CACHE_TLS"),
-        log: LogSettings {
-            table: reader.required("GAME_LOG_TABLE"),
-            retention_days: reader.number("GAME_LOG_RETENTION_DAYS", 90, 1, 3650),
-        },
+        log: event_log(reader),
         signing_secret: reader.required("GAME_SIGNING_SECRET"),
         ca_file: reader.text("GAME_CA_FILE").map(PathBuf::from),
     }
+}
+
+/// Where events go. Unset: nowhere.
+fn event_log(reader: &mut Reader<'_>) -> Option<LogSettings> {
+    match reader.text("GAME_EVENT_LOG").as_deref() {
+        Some("discard") => return None,
+        None | Some("dynamodb") => {}
+        Some(other) => reader.wrong("GAME_EVENT_LOG", format_args!("{other:?} is neither `dynamodb` nor `discard`")),
+    }
+    Some(LogSettings {
+        table: reader.required("GAME_LOG_TABLE"),
+        retention_days: reader.number("GAME_LOG_RETENTION_DAYS", 90, 1, 3650),
+    })
 }
 
 fn logging(reader: &mut Reader<'_>, on_aws: bool) -> Logging {

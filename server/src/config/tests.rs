@@ -66,6 +66,17 @@ fn the_stores_on_aws_need_only_where_they_are() {
 }
 
 #[test]
+fn events_are_thrown_away_only_when_it_is_said() {
+    let log = |value| {
+        let pairs = [("GAME_STORE", "aws"), ("GAME_EVENT_LOG", value)];
+        read(&pairs).expect_err("without the rest").to_string()
+    };
+    assert!(log("discard").contains("GAME_CACHE_HOST") && !log("discard").contains("GAME_LOG_TABLE"));
+    assert!(log("dynamodb").contains("GAME_LOG_TABLE"));
+    assert!(log("none").contains("GAME_EVENT_LOG"));
+}
+
+#[test]
 fn boards_must_be_told_apart() {
     assert!(read(&[("GAME_BOARDS", "[]")]).is_err());
     assert!(read(&[("GAME_BOARDS", r#"[{"name":"a"},{"name":"a"}]"#)]).is_err());

@@ -149,13 +149,15 @@ pub async fn buy(game: &Game, player: &PlayerId, key: &str, wish: Wish) -> Resul
     checks.require(wish.expected_price >= 0, "expected_price", "must not be negative");
     checks.finish()?;
     let payload_hash = Sha256::digest(serde_json::to_vec(&wish).expect("plain data")).to_vec();
-    // A repeat is answered as the first time, even if the item has gone or its price has changed since.
-    if let Some(row) = game.stores.ledger.purchase(player, key).await? {
-        return same_payload(row, &payload_hash);
-    }
-    let item = game.catalogue.find(&wish.item_id).ok_or(DomainError::UnknownItem)?;
-    if item.price != wish.expected_price {
-        return Err(DomainError::PriceChanged { price: item.price });
+    let refusal = match game.catalogue.find(&wish.item_id) {
+        None => Some(DomainError::UnknownItem),
+        Some(item) if item.price != wish.expected_price => Some(DomainError::PriceChanged { price: item.price }),
+        Some(_) => None,
+    };
+    if let Some(refusal) = refusal {
+        // A repeat is answered as the first time, even if the item has gone or its price has changed since.
+        let bound = game.stores.ledger.purchase(player, key).await?;
+        return bound.map_or(Err(refusal), |row| same_payload(row, &payload_hash));
     }
     let order = order(game, player, key, &wish, payload_hash);
     match game.stores.ledger.buy(&order).await? {

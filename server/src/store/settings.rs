@@ -11,8 +11,8 @@ pub struct AwsSettings {
     pub database: DatabaseSettings,
     /// Redis.
     pub cache: CacheSettings,
-    /// DynamoDB.
-    pub log: LogSettings,
+    /// DynamoDB. Unset: events are discarded.
+    pub log: Option<LogSettings>,
     /// More certificates (PEM) to trust for database and cache.
     pub ca_file: Option<PathBuf>,
 }

@@ -1,13 +1,14 @@
 //! MySQL, Redis and DynamoDB.
 
 mod ca;
+mod discard;
 mod dynamo;
 mod mysql;
 mod redis;
 
 use std::sync::Arc;
 
-use crate::store::{AwsSettings, StoreError, Stores};
+use crate::store::{AwsSettings, EventLog, StoreError, Stores};
 
 pub use dynamo::DynamoLog;
 pub use mysql::MySqlLedger;
@@ -21,6 +22,12 @@ pub async fn open(settings: &AwsSettings, sdk: &aws_config::SdkConfig) -> Result
     let authorities = ca::Authorities::load(settings.ca_file.as_deref()).await?;
     let ledger = MySqlLedger::open(&settings.database, authorities.database).await?;
     let ranking = RedisRanking::open(&settings.cache, authorities.cache)?;
-    let events = DynamoLog::new(&settings.log, sdk);
-    Ok(Stores { ledger: Arc::new(ledger), ranking: Arc::new(ranking), events: Arc::new(events) })
+    let events: Arc<dyn EventLog> = match &settings.log {
+        Some(log) => Arc::new(DynamoLog::new(log, sdk)),
+        None => {
+            tracing::warn!("GAME_EVENT_LOG=discard: events are thrown away");
+            Arc::new(discard::DiscardLog)
+        }
+    };
+    Ok(Stores { ledger: Arc::new(ledger), ranking: Arc::new(ranking), events })
 }

@@ -1,13 +1,17 @@
 //! Players, their devices and sessions.
 
+use futures::future::BoxFuture;
 use jiff::Timestamp;
-use sqlx::MySqlConnection;
+use sqlx::{AssertSqlSafe, MySqlConnection};
 
 use super::error::{DbError, is_duplicate};
+use super::group::Grouped;
 use super::pool::{begin, commit, rollback};
-use super::rows::{get, get_player, get_slot, get_time};
+use super::rows::{get, get_player, get_slot, get_time, runs, values};
 use super::{coins, outbox};
-use crate::store::{Account, AccountOutcome, BoardKey, Funds, Item, NewAccount, Player, PlayerId, Profile, SessionRow};
+use crate::store::{
+    Account, AccountOutcome, BoardKey, Funds, Item, Movement, NewAccount, Player, PlayerId, Profile, SessionRow,
+};
 
 /// Opens an account, or finds the device's.
 pub(super) async fn open(connection: &mut MySqlConnection, account: &NewAccount) -> Result<AccountOutcome, DbError> {
@@ -35,15 +39,14 @@ pub(super) async fn open(connection: &mut MySqlConnection, account: &NewAccount)
         Err(error) => return Err(error.into()),
     }
     if account.coins != 0 {
+        let after = Funds { coins: account.coins, owed: 0 };
         let entry = coins::Entry {
             player: &account.id,
-            delta: account.coins,
-            after: Funds { coins: account.coins, owed: 0 },
-            reason: "signup",
+            movement: Movement { delta: account.coins, after, reason: "signup" },
             reference: account.id.as_str(),
             at: account.at,
         };
-        coins::book(connection, &entry).await?;
+        coins::book(connection, &[entry]).await?;
     }
     outbox::append(connection, &[&account.event]).await?;
     commit(connection).await?;
@@ -101,21 +104,43 @@ pub(super) async fn exists(connection: &mut MySqlConnection, player: &PlayerId) 
     Ok(found.is_some())
 }
 
-/// Keeps a session. The id is random, so a duplicate is this very insert, repeated after its answer was lost.
-pub(super) async fn insert_session(connection: &mut MySqlConnection, session: &SessionRow) -> Result<(), DbError> {
-    sqlx::query(
-        "INSERT INTO sessions (session_id, user_id, token_hash, previous_hash, rotated_at, expires_at) \
-         VALUES (?, ?, ?, ?, ?, ?) ON DUPLICATE KEY UPDATE session_id = session_id",
-    )
-    .bind(&session.id)
-    .bind(session.player.as_str())
-    .bind(&session.token_hash)
-    .bind(&session.previous_hash)
-    .bind(session.rotated_at.as_microsecond())
-    .bind(session.expires_at.as_microsecond())
-    .execute(connection)
-    .await?;
-    Ok(())
+impl Grouped for SessionRow {
+    type Outcome = ();
+    type Kind = ();
+    const OPERATION: &'static str = "keeping a session";
+
+    fn kind(&self) {}
+
+    fn record<'c>(
+        connection: &'c mut MySqlConnection,
+        sessions: &'c [Self],
+    ) -> BoxFuture<'c, Result<Vec<()>, DbError>> {
+        Box::pin(insert_sessions(connection, sessions))
+    }
+}
+
+/// Keeps sessions. An id is random, so a duplicate is this very insert, repeated after its answer was lost; each
+/// statement is a transaction of its own.
+async fn insert_sessions(connection: &mut MySqlConnection, sessions: &[SessionRow]) -> Result<Vec<()>, DbError> {
+    for run in runs(sessions) {
+        let sql = format!(
+            "INSERT INTO sessions (session_id, user_id, token_hash, previous_hash, rotated_at, expires_at) VALUES {} \
+             ON DUPLICATE KEY UPDATE session_id = VALUES(session_id)",
+            values(run.len(), 6)
+        );
+        let mut query = sqlx::query(AssertSqlSafe(sql));
+        for session in run {
+            query = query
+                .bind(&session.id)
+                .bind(session.player.as_str())
+                .bind(&session.token_hash)
+                .bind(&session.previous_hash)
+                .bind(session.rotated_at.as_microsecond())
+                .bind(session.expires_at.as_microsecond());
+        }
+        query.execute(&mut *connection).await?;
+    }
+    Ok(vec![(); sessions.len()])
 }
 
 /// The session of this id.

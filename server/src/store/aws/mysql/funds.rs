@@ -41,9 +41,6 @@ pub(super) async fn apply(
         .bind(player.as_str())
         .execute(&mut *connection)
         .await?;
-    for movement in movements {
-        let Movement { delta, after, reason } = *movement;
-        book(connection, &Entry { player, delta, after, reason, reference, at }).await?;
-    }
-    Ok(())
+    let entries: Vec<_> = movements.iter().map(|&movement| Entry { player, movement, reference, at }).collect();
+    book(connection, &entries).await
 }

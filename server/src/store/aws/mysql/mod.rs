@@ -5,14 +5,16 @@ mod coins;
 mod error;
 mod funds;
 mod grants;
+mod group;
 mod migrate;
 mod outbox;
 mod pool;
+mod purchase_plan;
+mod purchases;
 mod ranked;
 mod receipts;
 mod rows;
 mod score_plan;
-mod score_writer;
 mod scores;
 mod turns;
 mod upkeep;
@@ -22,15 +24,17 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use async_trait::async_trait;
 use jiff::Timestamp;
-use tracing::Instrument as _;
 
+use self::group::GroupWriter;
 use self::pool::Database;
-use self::score_writer::{ScoreWriter, WRITERS};
 use crate::store::{
     AccountOutcome, AppStore, BoardKey, DatabaseSettings, Event, Grant, GrantOutcome, Ledger, LedgerEntry, NewAccount,
     Order, PlayerId, Profile, PurchaseOrder, PurchaseOutcome, PurchaseRow, RankKey, ReceiptOutcome, ReceiptRow,
-    ReceiptWrite, ScoreCursor, ScoreOutcome, ScoreRow, ScoreWrite, SessionRow, StoreError, TRACED,
+    ReceiptWrite, ScoreCursor, ScoreOutcome, ScoreRow, ScoreWrite, SessionRow, StoreError,
 };
+
+/// Transactions at once of each sort of write that is grouped.
+const WRITERS: u32 = 2;
 
 /// Runs one attempt of `$work` with shared copies of `$name`s, which every attempt needs anew.
 macro_rules! run {
@@ -46,11 +50,14 @@ macro_rules! run {
 /// The truth, in MySQL.
 pub struct MySqlLedger {
     primary: Database,
-    /// Its own connections: a flood of scores leaves purchases theirs.
+    /// Connections of their own: a flood of scores or of reads leaves purchases theirs.
+    purchases: Database,
     scores: Database,
     replicas: Vec<Database>,
     next_replica: AtomicUsize,
-    writer: ScoreWriter,
+    purchase_writer: GroupWriter<PurchaseOrder>,
+    score_writer: GroupWriter<ScoreWrite>,
+    session_writer: GroupWriter<SessionRow>,
 }
 
 impl MySqlLedger {
@@ -61,12 +68,16 @@ impl MySqlLedger {
     pub async fn open(settings: &DatabaseSettings, authorities: Vec<u8>) -> Result<Self, StoreError> {
         let options = pool::connect_options(settings, &settings.host, &authorities);
         migrate::migrate(&options, migrate::MIGRATIONS).await?;
-        let general = settings.max_connections.saturating_sub(WRITERS).max(2);
-        let scores = Database::new(settings, &settings.host, WRITERS, &authorities);
+        let general = settings.max_connections.saturating_sub(2 * WRITERS).max(2);
+        let pool = |size| Database::new(settings, &settings.host, size, &authorities);
+        let (primary, purchases, scores) = (pool(general), pool(WRITERS), pool(WRITERS));
         let replica = |host: &String| Database::new(settings, host, general, &authorities);
         Ok(Self {
-            primary: Database::new(settings, &settings.host, general, &authorities),
-            writer: ScoreWriter::start(&scores),
+            purchase_writer: GroupWriter::start(&purchases, WRITERS),
+            score_writer: GroupWriter::start(&scores, WRITERS),
+            session_writer: GroupWriter::start(&primary, WRITERS),
+            primary,
+            purchases,
             scores,
             replicas: settings.read_hosts.iter().map(replica).collect(),
             next_replica: AtomicUsize::new(0),
@@ -125,9 +136,7 @@ impl Ledger for MySqlLedger {
     }
 
     async fn insert_session(&self, session: &SessionRow) -> Result<(), StoreError> {
-        run!(self.primary, "keeping a session", [session = session.clone()], |c| {
-            accounts::insert_session(c, &session)
-        })
+        self.session_writer.record(session).await
     }
 
     async fn session(&self, id: &str) -> Result<Option<SessionRow>, StoreError> {
@@ -157,11 +166,7 @@ impl Ledger for MySqlLedger {
     }
 
     async fn record_score(&self, write: &ScoreWrite) -> Result<ScoreOutcome, StoreError> {
-        let span = tracing::debug_span!(
-            target: TRACED, "database", otel.kind = "client", db.system.name = "mysql",
-            db.operation.name = "recording a score",
-        );
-        self.writer.record(write).instrument(span).await
+        self.score_writer.record(write).await
     }
 
     async fn score(&self, player: &PlayerId, board: &BoardKey) -> Result<Option<ScoreRow>, StoreError> {
@@ -207,12 +212,12 @@ impl Ledger for MySqlLedger {
 
     async fn purchase(&self, player: &PlayerId, key: &str) -> Result<Option<PurchaseRow>, StoreError> {
         run!(self.primary, "looking for a purchase", [player = player.clone(), key = key.to_owned()], |c| {
-            coins::purchase(c, &player, &key)
+            purchases::purchase(c, &player, &key)
         })
     }
 
     async fn buy(&self, order: &PurchaseOrder) -> Result<PurchaseOutcome, StoreError> {
-        run!(self.primary, "a purchase", [order = order.clone()], |c| coins::buy(c, &order))
+        self.purchase_writer.record(order).await
     }
 
     async fn grant(&self, grant: &Grant) -> Result<GrantOutcome, StoreError> {
@@ -297,6 +302,7 @@ impl Ledger for MySqlLedger {
 
     async fn close(&self) {
         self.scores.close().await;
+        self.purchases.close().await;
         self.primary.close().await;
         for replica in &self.replicas {
             replica.close().await;

@@ -2,23 +2,39 @@
 
 use std::collections::{BTreeSet, HashMap};
 
+use futures::future::BoxFuture;
 use jiff::Timestamp;
 use sqlx::mysql::MySqlRow;
 use sqlx::{AssertSqlSafe, MySqlConnection};
 
 use super::error::{DbError, is_duplicate};
+use super::group::Grouped;
 use super::outbox;
 use super::pool::{begin, commit, rollback};
 use super::rows::{get, get_player, get_time, places, runs, values};
 use super::score_plan::{Plan, Recorded, Standing, Standings};
 use crate::store::{BoardKey, PlayerId, RankKey, ScoreCursor, ScoreOutcome, ScoreResult, ScoreRow, ScoreWrite};
 
+impl Grouped for ScoreWrite {
+    type Outcome = ScoreOutcome;
+    type Kind = BoardKey;
+    const OPERATION: &'static str = "recording a score";
+
+    fn kind(&self) -> BoardKey {
+        self.board.clone()
+    }
+
+    fn record<'c>(
+        connection: &'c mut MySqlConnection,
+        writes: &'c [Self],
+    ) -> BoxFuture<'c, Result<Vec<ScoreOutcome>, DbError>> {
+        Box::pin(record(connection, writes))
+    }
+}
+
 /// Records runs of one board, in this order, in one transaction; the answers are in the same order.
-pub(super) async fn record(
-    connection: &mut MySqlConnection,
-    board: &BoardKey,
-    writes: &[ScoreWrite],
-) -> Result<Vec<ScoreOutcome>, DbError> {
+async fn record(connection: &mut MySqlConnection, writes: &[ScoreWrite]) -> Result<Vec<ScoreOutcome>, DbError> {
+    let Some(ScoreWrite { board, .. }) = writes.first() else { return Ok(Vec::new()) };
     // Nearly every run is new, so they are looked up only when the insert says that one is not.
     match attempt(connection, board, writes, false).await {
         Err(DbError::Sql(error)) if is_duplicate(&error) => {
