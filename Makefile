@@ -19,7 +19,7 @@ SERVER_TESTS := --test stores --test process --test chaos
 ALL := --workspace --all-targets --locked
 
 .PHONY: help build release up down lint fmt test test-unit test-server test-emulator test-e2e test-crash test-localstack \
-	setup clean
+	bench setup clean
 
 help: ## this list
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 16
@@ -81,6 +81,12 @@ test-crash: build release setup ## stop up and down at every mutating call, in f
 test-localstack: build setup ## the cycle on LocalStack's free edition, which PyPI has
 	LOCAL_AWS_PYTHON="$$(tests/emulator/setup.sh | tail -n 1)" PROVISION="$(DIST)/provision" \
 		$(CARGO) test --workspace --locked --test localstack
+
+SECONDS  ?= 10
+PLAYERS  ?= 100000
+bench: release ## the released server on MariaDB and Redis under load, beside those by themselves; SECONDS=10 a row, PLAYERS=100000
+	@bench/setup.sh
+	@python3 bench/run.py --server $(DIST)/game-server --seconds $(SECONDS) --players $(PLAYERS)
 
 clean: ## stop the local AWS and forget what was built
 	-tests/emulator/stop.sh

@@ -16,6 +16,7 @@ from collections.abc import Callable
 from contextlib import ExitStack
 from pathlib import Path
 from types import TracebackType
+from typing import Any
 
 HOST = "127.0.0.1"
 READY_SECONDS = 120
@@ -122,6 +123,16 @@ class Stack:
         except OSError:
             return False
 
+    def get(self, path: str, token: str) -> dict[str, Any]:
+        """One answer of the server."""
+        connection = http.client.HTTPConnection(HOST, self.port, timeout=30)
+        connection.request("GET", path, headers={"Authorization": f"Bearer {token}"})
+        answer = connection.getresponse()
+        text = answer.read()
+        if answer.status != 200:
+            raise BenchError(f"GET {path} was answered {answer.status}: {text.decode()}")
+        return json.loads(text)
+
     def _start(self, name: str, command: list[str], env: dict[str, str] | None, ready: Callable[[], bool]) -> None:
         log = self._directory / f"{name}.log"
         with log.open("ab") as out:
@@ -160,10 +171,10 @@ class Stack:
         done = subprocess.run([program(install[0]), *install[1:]], capture_output=True, text=True)
         if done.returncode != 0:
             raise BenchError(f"mariadb-install-db failed:\n{done.stdout[-2000:]}{done.stderr[-2000:]}")
-        # All else is as MariaDB comes. What is said here about syncing is its default too.
+        # Room for the data, as RDS gives it. All else is as MariaDB comes, what is said about syncing too.
         command = [program("mariadbd"), "--no-defaults", f"--datadir={data}", user, f"--socket={self.socket}"]
         command += [f"--bind-address={HOST}", f"--port={self._database_port}", f"--pid-file={self._directory / 'pid'}"]
-        command += ["--innodb-flush-log-at-trx-commit=1", "--innodb-doublewrite=ON"]
+        command += ["--innodb-flush-log-at-trx-commit=1", "--innodb-doublewrite=ON", "--innodb-buffer-pool-size=512M"]
         self._start("database", command, None, self._database_answers)
         name, password = SECRETS["database"]["username"], SECRETS["database"]["password"]
         self.sql(

@@ -2,7 +2,11 @@
 
 use std::{error::Error, process::ExitCode};
 
+use mimalloc::MiMalloc;
 use server::{config::Config, serve};
+
+#[global_allocator]
+static ALLOCATOR: MiMalloc = MiMalloc;
 
 fn report(error: &dyn Error) {
     use std::io::Write as _;

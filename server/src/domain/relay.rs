@@ -9,7 +9,9 @@ use tokio_util::sync::CancellationToken;
 use super::Game;
 use crate::store::{Event, StoreError, chain};
 
-const BATCH: u32 = 200;
+const BATCH: u32 = 512;
+/// After an idle relay is woken: more events come meanwhile, and a round of many costs the database less than many of few.
+const GATHER: Duration = Duration::from_millis(100);
 const LEASE: SignedDuration = SignedDuration::from_secs(30);
 const IDLE: Duration = Duration::from_secs(1);
 const LONGEST_WAIT: Duration = Duration::from_secs(30);
@@ -114,7 +116,12 @@ impl Relay {
             }
             let woken = async {
                 // Only an idle relay is woken early: one that failed waits out its time.
-                if wait == IDLE { wake.notified().await } else { std::future::pending().await }
+                if wait == IDLE {
+                    wake.notified().await;
+                    tokio::time::sleep(GATHER).await;
+                } else {
+                    std::future::pending().await
+                }
             };
             tokio::select! {
                 () = tokio::time::sleep(wait) => {}

@@ -88,6 +88,10 @@ fn event(row: &MySqlRow) -> Result<Event, DbError> {
 
 /// Removes delivered events.
 pub(super) async fn complete(connection: &mut MySqlConnection, ids: &[String]) -> Result<(), DbError> {
+    if ids.is_empty() {
+        return Ok(());
+    }
+    begin(connection).await?;
     for run in runs(ids) {
         let sql = format!("DELETE FROM outbox WHERE event_id IN ({})", places(run.len()));
         let mut query = sqlx::query(AssertSqlSafe(sql));
@@ -96,7 +100,7 @@ pub(super) async fn complete(connection: &mut MySqlConnection, ids: &[String]) -
         }
         query.execute(&mut *connection).await?;
     }
-    Ok(())
+    commit(connection).await
 }
 
 /// Gives leased events back.
