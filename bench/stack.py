@@ -171,10 +171,12 @@ class Stack:
         done = subprocess.run([program(install[0]), *install[1:]], capture_output=True, text=True)
         if done.returncode != 0:
             raise BenchError(f"mariadb-install-db failed:\n{done.stdout[-2000:]}{done.stderr[-2000:]}")
-        # Room for the data, as RDS gives it. All else is as MariaDB comes, what is said about syncing too.
+        # Room for the data and for changes not yet in it, as RDS gives it. All else is as MariaDB comes, what is said
+        # about syncing too.
         command = [program("mariadbd"), "--no-defaults", f"--datadir={data}", user, f"--socket={self.socket}"]
         command += [f"--bind-address={HOST}", f"--port={self._database_port}", f"--pid-file={self._directory / 'pid'}"]
         command += ["--innodb-flush-log-at-trx-commit=1", "--innodb-doublewrite=ON", "--innodb-buffer-pool-size=512M"]
+        command += ["--innodb-log-file-size=1G"]
         self._start("database", command, None, self._database_answers)
         name, password = SECRETS["database"]["username"], SECRETS["database"]["password"]
         self.sql(

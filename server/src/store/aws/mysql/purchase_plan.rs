@@ -18,6 +18,15 @@ pub(super) struct Sale<'a> {
     pub after: Funds,
 }
 
+/// Pieces of an item that a player gets.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct Pieces<'a> {
+    pub player: &'a PlayerId,
+    pub item_id: &'a str,
+    pub slot: Option<u8>,
+    pub quantity: i64,
+}
+
 /// What each order comes to.
 pub(super) struct Plan<'a> {
     /// In the order of the orders.
@@ -76,12 +85,13 @@ impl<'a> Plan<'a> {
     }
 
     /// The pieces to give, by player, item and slot: in this order, so that two groups cannot wait for each other.
-    pub fn pieces(&self) -> Vec<((&'a PlayerId, &'a str, Option<u8>), i64)> {
+    pub fn pieces(&self) -> Vec<Pieces<'a>> {
         let mut pieces: BTreeMap<_, i64> = BTreeMap::new();
         for Sale { order, .. } in &self.sales {
             *pieces.entry((&order.player, order.item_id.as_str(), order.slot)).or_default() += 1;
         }
-        pieces.into_iter().collect()
+        let piece = |((player, item_id, slot), quantity)| Pieces { player, item_id, slot, quantity };
+        pieces.into_iter().map(piece).collect()
     }
 }
 
@@ -133,7 +143,9 @@ mod tests {
         assert_eq!(plan.outcomes[4], PurchaseOutcome::UnknownPlayer);
         assert!(plan.refuses());
         assert_eq!(plan.paid, BTreeMap::from([(&player("a"), 0), (&player("b"), 0)]));
-        assert_eq!(plan.pieces(), [((&player("a"), "7", None), 2), ((&player("b"), "7", None), 1)]);
+        let (a, b) = (player("a"), player("b"));
+        let pieces = |player, quantity| Pieces { player, item_id: "7", slot: None, quantity };
+        assert_eq!(plan.pieces(), [pieces(&a, 2), pieces(&b, 1)]);
     }
 
     #[test]

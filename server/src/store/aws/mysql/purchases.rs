@@ -165,8 +165,9 @@ async fn give(connection: &mut MySqlConnection, plan: &Plan<'_>) -> Result<(), D
             values(run.len(), 4)
         );
         let mut query = sqlx::query(AssertSqlSafe(sql));
-        for ((player, item_id, slot), quantity) in run {
-            query = query.bind(player.as_str()).bind(*item_id).bind(slot_value(*slot)).bind(*quantity);
+        for piece in run {
+            let slot = slot_value(piece.slot);
+            query = query.bind(piece.player.as_str()).bind(piece.item_id).bind(slot).bind(piece.quantity);
         }
         query.execute(&mut *connection).await?;
     }
