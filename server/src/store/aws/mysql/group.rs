@@ -9,11 +9,12 @@ use std::sync::Arc;
 use futures::future::BoxFuture;
 use sqlx::MySqlConnection;
 use tokio::sync::{Mutex, mpsc, oneshot};
+use tracing::Instrument as _;
 
 use super::error::{DbError, STORE};
 use super::pool::Database;
 use super::rows::MOST_ROWS;
-use crate::store::StoreError;
+use crate::store::{StoreError, TRACED};
 
 /// Writes that may wait. Beyond, callers wait to get in.
 const QUEUE: usize = 4096;
@@ -62,8 +63,16 @@ impl<W: Grouped> GroupWriter<W> {
     pub async fn record(&self, write: &W) -> Result<W::Outcome, StoreError> {
         let (answer, answered) = oneshot::channel();
         let gone = |_| StoreError::unavailable(STORE, W::OPERATION, "the writers have stopped");
-        self.jobs.send(Job { write: write.clone(), answer }).await.map_err(|e| gone(e.to_string()))?;
-        answered.await.map_err(|e| gone(e.to_string()))?
+        let done = async {
+            self.jobs.send(Job { write: write.clone(), answer }).await.map_err(|e| gone(e.to_string()))?;
+            answered.await.map_err(|e| gone(e.to_string()))?
+        };
+        // The transaction is not this request's alone; its part in it is to wait.
+        let span = tracing::debug_span!(
+            target: TRACED, "database", otel.kind = "client", db.system.name = "mysql",
+            db.operation.name = W::OPERATION,
+        );
+        done.instrument(span).await
     }
 }
 
