@@ -158,6 +158,9 @@ impl LocalAws {
             service: c["service"].as_str().unwrap_or_default().to_owned(),
             action: c["action"].as_str().unwrap_or_default().to_owned(),
             mutating: c["mutating"].as_bool().unwrap_or_default() && c["status"].as_u64().is_some_and(|s| s < 400),
+            refused: c["refused_by"]
+                .as_str()
+                .map(|by| (by.to_owned(), c["code"].as_str().unwrap_or_default().to_owned())),
         };
         list.iter().map(call).collect()
     }
@@ -219,6 +222,8 @@ pub struct Call {
     pub action: String,
     /// Whether it changed something: a mutating action that was not refused.
     pub mutating: bool,
+    /// Where the request itself was refused: by botocore's `model` or by the service's `rules`, and the code.
+    pub refused: Option<(String, String)>,
 }
 
 /// What a command printed, and how it ended.

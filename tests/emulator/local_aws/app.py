@@ -117,6 +117,7 @@ class LocalAws:
         entry = calls.record(request)
         answer = _with_faults(environ, request)
         entry["status"], entry["code"] = answer.status, answer.code
+        entry["refused_by"] = None if answer.ok else request.notes.get("checked_by")
         return answer
 
 
@@ -148,6 +149,7 @@ def _with_faults(environ: dict[str, Any], request: Request) -> Answer:
             case "kill_after":
                 killed = fault.rule["pid"]
     recording.arriving(request)
+    request.notes["checked_by"] = "rules"
     try:
         with ExitStack() as stack:
             for guard in hooks.guards(request.service, request.action):
@@ -166,12 +168,15 @@ def _with_faults(environ: dict[str, Any], request: Request) -> Answer:
 def _execute(environ: dict[str, Any], request: Request) -> Answer:
     """Check, run and remember one call, under the lock."""
     try:
+        request.notes["checked_by"] = "model"
         validate.check(request)
+        request.notes["checked_by"] = "rules"
         replayed = tokens.replay(request)
         if replayed is not None:
             return replayed
         for check in hooks.befores(request.service, request.action):
             check(request)
+        del request.notes["checked_by"]
         instead = hooks.replacement(request.service, request.action)
         if instead is not None:
             answer = render.result(request, instead(request))

@@ -38,6 +38,8 @@ def record(request: Request) -> dict[str, Any]:
         "mutating": is_mutating(request.action),
         "status": None,
         "code": None,
+        #: model or rules, where it was one of these that refused it
+        "refused_by": None,
     }
     with _lock:
         _counts[request.service, request.action] += 1

@@ -342,6 +342,35 @@ def test_policies_of_two_groups_and_their_alarms(aws):
     assert not alarms("policy-1")
 
 
+def test_a_resource_label_names_what_the_group_is_behind(aws):
+    service = Service(aws, "label", "10.46")
+    service.scale(0, 1)
+
+    def track(label):
+        aws.autoscaling.put_scaling_policy(
+            AutoScalingGroupName="label",
+            PolicyName="requests",
+            PolicyType="TargetTrackingScaling",
+            TargetTrackingConfiguration={
+                "TargetValue": 50,
+                "PredefinedMetricSpecification": {
+                    "PredefinedMetricType": "ALBRequestCountPerTarget",
+                    "ResourceLabel": label,
+                },
+            },
+        )
+
+    balancer = service.arn.partition(":loadbalancer/")[2]
+    targets = service.targets.rpartition(":")[2]
+    for wrong in (balancer, f"{targets}/{balancer}", f"{balancer}/targetgroup/other/0"):
+        with refused("ValidationError"):
+            track(wrong)
+    track(f"{balancer}/{targets}")
+    aws.elbv2.delete_listener(ListenerArn=service.listener)
+    with refused("ValidationError"):
+        track(f"{balancer}/{targets}")
+
+
 def test_metrics_are_switched_off_again(aws):
     service = Service(aws, "metrics", "10.45")
     service.scale(0, 1)
