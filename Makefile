@@ -19,7 +19,7 @@ SERVER_TESTS := --test stores --test process --test chaos
 ALL := --workspace --all-targets --locked
 
 .PHONY: help build release up down lint fmt test test-unit test-server test-emulator test-e2e test-crash test-localstack \
-	bench setup clean
+	test-docs bench setup clean
 
 help: ## this list
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 16
@@ -87,6 +87,9 @@ PLAYERS  ?= 100000
 bench: release ## the released server on MariaDB and Redis under load, beside those by themselves; SECONDS=10 a row, PLAYERS=100000
 	@bench/setup.sh
 	@python3 bench/run.py --server $(DIST)/game-server --seconds $(SECONDS) --players $(PLAYERS)
+
+test-docs: build ## the page /docs in a headless Chromium (Debian package chromium), with a picture in dist/docs.png
+	server/tests/docs.sh "$(TARGET)/debug/game-server" "$(DIST)/docs.png"
 
 clean: ## stop the local AWS and forget what was built
 	-tests/emulator/stop.sh

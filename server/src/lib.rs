@@ -2,6 +2,7 @@
 //!
 //! Imports run downwards: `routes` -> `domain` -> `store`.
 
+pub mod app_stores;
 pub mod cloud;
 pub mod config;
 pub mod domain;

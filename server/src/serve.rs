@@ -18,17 +18,11 @@ use tokio::{
 use tokio_util::sync::CancellationToken;
 
 use crate::{
+    app_stores::app_stores,
     cloud,
-    config::{Config, GoogleKey, ReceiptsConfig, StoreConfig},
-    domain::{
-        Game,
-        clock::World,
-        receipts::{AppStores, google::Google, upkeep::Upkeep},
-        reconcile::Reconciler,
-        relay::Relay,
-    },
+    config::{Config, GoogleKey, StoreConfig},
+    domain::{Game, clock::World, receipts::upkeep::Upkeep, reconcile::Reconciler, relay::Relay},
     lifecycle::{About, Health, start_up},
-    play::Play,
     rate::RateLimits,
     router,
     secrets::{self, Keys},
@@ -67,7 +61,7 @@ pub enum ServeError {
     },
 }
 
-fn start_error(step: &'static str) -> impl FnOnce(BoxError) -> ServeError {
+pub(crate) fn start_error(step: &'static str) -> impl FnOnce(BoxError) -> ServeError {
     move |source| ServeError::Start { step, source }
 }
 
@@ -168,31 +162,6 @@ async fn embedded(directory: &Path) -> Result<(Stores, Keys), ServeError> {
     Ok((stores, keys))
 }
 
-async fn app_stores(
-    config: ReceiptsConfig,
-    sdk: Option<&SdkConfig>,
-    stop: &CancellationToken,
-) -> Result<Option<AppStores>, ServeError> {
-    let google = match config.google {
-        Some(google) => {
-            let account = || secrets::service_account(&google.key, sdk);
-            let account = match &google.key {
-                GoogleKey::File(_) => account().await.map_err(|error| start_error("Google's key")(error.into()))?,
-                GoogleKey::Secret(_) => match until_it_works("Google's key", stop, account).await {
-                    Some(account) => account,
-                    None => return Ok(None),
-                },
-            };
-            let play = Play::new(google.endpoint, google.package.clone(), account, World::default());
-            let api = Arc::new(play.map_err(start_error("the client of Google Play"))?);
-            Some(Google { package: google.package, api, sandbox: config.sandbox })
-        }
-        None => None,
-    };
-    let (apple, products) = (config.apple, config.products);
-    Ok(Some(AppStores { apple, google, products, ..AppStores::default() }))
-}
-
 async fn address(config: &Config, stop: &CancellationToken) -> Option<IpAddr> {
     match (config.host, &config.store) {
         (Some(host), _) => Some(host),
@@ -202,7 +171,11 @@ async fn address(config: &Config, stop: &CancellationToken) -> Option<IpAddr> {
 }
 
 /// Tries until it works or the server is told to stop.
-async fn until_it_works<T, E, F>(what: &'static str, stop: &CancellationToken, attempt: impl Fn() -> F) -> Option<T>
+pub(crate) async fn until_it_works<T, E, F>(
+    what: &'static str,
+    stop: &CancellationToken,
+    attempt: impl Fn() -> F,
+) -> Option<T>
 where
     E: std::error::Error + 'static,
     F: Future<Output = Result<T, E>>,

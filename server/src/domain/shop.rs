@@ -7,6 +7,38 @@ use sha2::{Digest as _, Sha256};
 use super::{DomainError, Game, error::Checks, event, keys::same};
 use crate::store::{PlayerId, PurchaseOrder, PurchaseOutcome, PurchaseRow};
 
+/// Whether an item lies in a slot.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Placement {
+    /// As the buyer likes.
+    #[default]
+    Any,
+    /// In none: pieces are only counted.
+    Stackable,
+    /// In one.
+    Slot,
+}
+
+impl Placement {
+    /// As in answers.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Any => "any",
+            Self::Stackable => "stackable",
+            Self::Slot => "slot",
+        }
+    }
+
+    fn check(self, slot: Option<u8>) -> Result<(), DomainError> {
+        let mut checks = Checks::default();
+        checks.require(self != Self::Stackable || slot.is_none(), "slot", "must be left out: the item is stackable");
+        checks.require(self != Self::Slot || slot.is_some(), "slot", "must be given: the item lies in a slot");
+        checks.finish()
+    }
+}
+
 /// Something that can be bought.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -20,6 +52,9 @@ pub struct CatalogueItem {
     /// What sort of thing it is.
     #[serde(default = "consumable")]
     pub kind: String,
+    /// Whether it lies in a slot.
+    #[serde(default)]
+    pub placement: Placement,
 }
 
 fn consumable() -> String {
@@ -79,6 +114,7 @@ impl Catalogue {
             name: name.to_owned(),
             price,
             kind: consumable(),
+            placement: Placement::Any,
         };
         vec![item("101", "Bomb", 100), item("102", "Time Bonus", 150)]
     }
@@ -159,6 +195,7 @@ pub async fn buy(game: &Game, player: &PlayerId, key: &str, wish: Wish) -> Resul
         let bound = game.stores.ledger.purchase(player, key).await?;
         return bound.map_or(Err(refusal), |row| same_payload(row, &payload_hash));
     }
+    item.placement.check(wish.slot)?;
     let order = order(game, player, key, &wish, payload_hash);
     match game.stores.ledger.buy(&order).await? {
         PurchaseOutcome::Granted(row) => {

@@ -2,7 +2,10 @@ use axum::http::{Method, Request, StatusCode, header};
 use serde_json::{Value, json};
 
 use super::harness::Server;
-use crate::{config::Limits, domain::shop::Catalogue};
+use crate::{
+    config::Limits,
+    domain::shop::{Catalogue, Placement},
+};
 
 fn bomb() -> Value {
     json!({ "item_id": "101", "expected_price": 100 })
@@ -178,4 +181,29 @@ async fn the_catalogue_is_sent_once() {
         .expect("a request");
     let second = server.send(request).await;
     assert_eq!((second.status, second.text.as_str()), (StatusCode::NOT_MODIFIED, ""));
+}
+
+#[tokio::test]
+async fn an_item_goes_where_the_catalogue_says() {
+    let directory = std::sync::Arc::new(tempfile::tempdir().expect("a directory"));
+    let mut items = Catalogue::starter();
+    (items[0].placement, items[1].placement) = (Placement::Stackable, Placement::Slot);
+    let server = Server::over(directory, items, Limits::default()).await;
+    let player = server.player("d").await;
+    let told = server.get("/v1/catalog", &player.token).await.expect(200);
+    assert_eq!((&told["items"][0]["placement"], &told["items"][1]["placement"]), (&json!("stackable"), &json!("slot")));
+    let bomb_in_slot = json!({ "item_id": "101", "slot": 1, "expected_price": 100 });
+    let problem = server.buy(&player, "k", bomb_in_slot).await.problem(422, "invalid-request");
+    assert_eq!(problem["errors"][0]["field"], "slot");
+    let loose = json!({ "item_id": "102", "expected_price": 150 });
+    server.buy(&player, "k", loose).await.problem(422, "invalid-request");
+    assert_eq!(server.user(&player).await["coins"], 1000);
+    server.buy(&player, "k", bomb()).await.expect(201);
+    server.buy(&player, "l", json!({ "item_id": "102", "slot": 2, "expected_price": 150 })).await.expect(201);
+    let owned = server.user(&player).await["items"].clone();
+    let expected = json!([
+        { "item_id": "101", "slot": null, "quantity": 1 },
+        { "item_id": "102", "slot": 2, "quantity": 1 },
+    ]);
+    assert_eq!(owned, expected);
 }

@@ -34,6 +34,9 @@ pub struct CatalogItem {
     /// What sort of thing it is.
     #[schema(example = "consumable")]
     kind: String,
+    /// `stackable`: bought without a slot; `slot`: with one; `any`: as the buyer likes.
+    #[schema(example = "any")]
+    placement: &'static str,
 }
 
 fn matches(headers: &HeaderMap, etag: &str) -> bool {
@@ -64,6 +67,7 @@ async fn catalog(State(app): State<Shared>, _: Caller, headers: HeaderMap) -> Re
         name: item.name,
         price: item.price,
         kind: item.kind,
+        placement: item.placement.name(),
     });
     (cached, Json(Catalog { items: items.collect() })).into_response()
 }
