@@ -8,7 +8,7 @@ use std::{
 
 use axum::{
     extract::{ConnectInfo, MatchedPath, Request, State},
-    http::{HeaderMap, HeaderValue},
+    http::{HeaderMap, HeaderValue, StatusCode, header::CONTENT_TYPE},
     middleware::Next,
     response::{IntoResponse, Response},
 };
@@ -16,7 +16,7 @@ use tokio::sync::Semaphore;
 use tracing::{Instrument as _, field::Empty};
 
 use crate::{
-    error::{OVERLOADED, Problem, TIMED_OUT},
+    error::{MALFORMED, OVERLOADED, Problem, TIMED_OUT},
     rate::client_address,
     state::Shared,
     traces,
@@ -37,6 +37,12 @@ fn is_probe(route: &str) -> bool {
     matches!(route, "/livez" | "/readyz")
 }
 
+/// A refusal that no handler saw, such as of a path that is not UTF-8.
+fn is_frameworks_own(response: &Response) -> bool {
+    let text = response.headers().get(CONTENT_TYPE).is_some_and(|value| value.as_bytes().starts_with(b"text/plain"));
+    response.status() == StatusCode::BAD_REQUEST && text
+}
+
 /// Gives the request an id, writes a log line and metrics about it, and writes problems out.
 pub async fn frame(State(app): State<Shared>, request: Request, next: Next) -> Response {
     let started = Instant::now();
@@ -55,6 +61,9 @@ pub async fn frame(State(app): State<Shared>, request: Request, next: Next) -> R
         Ok(()) => next.run(request).instrument(span.clone()).await,
         Err(problem) => problem.into_response(),
     };
+    if is_frameworks_own(&response) {
+        response = Problem::new(&MALFORMED).into_response();
+    }
     if let Some(problem) = response.extensions_mut().remove::<Problem>() {
         let plain = response;
         response = problem.render(&id);

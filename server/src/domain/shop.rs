@@ -188,14 +188,13 @@ pub async fn buy(game: &Game, player: &PlayerId, key: &str, wish: Wish) -> Resul
     let refusal = match game.catalogue.find(&wish.item_id) {
         None => Some(DomainError::UnknownItem),
         Some(item) if item.price != wish.expected_price => Some(DomainError::PriceChanged { price: item.price }),
-        Some(_) => None,
+        Some(item) => item.placement.check(wish.slot).err(),
     };
     if let Some(refusal) = refusal {
         // A repeat is answered as the first time, even if the item has gone or its price has changed since.
         let bound = game.stores.ledger.purchase(player, key).await?;
         return bound.map_or(Err(refusal), |row| same_payload(row, &payload_hash));
     }
-    item.placement.check(wish.slot)?;
     let order = order(game, player, key, &wish, payload_hash);
     match game.stores.ledger.buy(&order).await? {
         PurchaseOutcome::Granted(row) => {

@@ -23,6 +23,7 @@ async fn whatever_is_wrong_with_a_request_is_a_problem() {
     raw(&server, None, "{}").await.problem(415, "unsupported-media-type");
     raw(&server, Some("application/json"), " ".repeat(MAX_BODY + 1)).await.problem(413, "request-too-large");
     server.get("/v1/nothing", "").await.problem(404, "not-found");
+    server.get("/problems/%ff", "").await.problem(400, "malformed-request");
     let wrong = server.call(Method::DELETE, "/v1/leaderboard", "", None, None).await;
     assert!(wrong.headers.contains_key("allow"));
     wrong.problem(405, "method-not-allowed");
