@@ -73,6 +73,33 @@ fn what_the_region_does_not_offer_is_told_together() {
     assert_eq!(mutations(&aws), 0);
 }
 
+/// What is denied is told before anything is made, whether a database's whole service or one action of another.
+#[test]
+fn permissions_that_are_missing_are_named() {
+    let aws = LocalAws::start(&["--no-waits", "--control-plane-only"]);
+    let blueprint = root().join("blueprints/rehearsal.toml").to_str().expect("a path in UTF-8").to_owned();
+    let denied =
+        ["rds:CreateDBInstance", "rds:DeleteDBInstance", "cloudfront:CreateDistribution", "ec2:CreateNatGateway"];
+    let list = denied.map(|action| format!("{action:?}")).join(", ");
+    aws.control("POST", "/_local/denied", &format!("[{list}]"));
+    aws.control("POST", "/_local/quotas", r#"{"db_instances": 0}"#);
+    let refused = aws.run(&["up", &blueprint, "--yes", "--control-plane-only"]);
+    assert_eq!(refused.code, Some(1), "{}", refused.err);
+    for words in denied.iter().chain(&["provision policy", "\"DB instances\""]) {
+        assert!(refused.err.contains(words), "{words} is not in\n{}", refused.err);
+    }
+    assert_eq!(mutations(&aws), 0);
+    aws.control("DELETE", "/_local/quotas", "");
+
+    // Told that the simulator is wrong, it tries; the simulator was right.
+    let tried = aws.run(&["up", &blueprint, "--yes", "--control-plane-only", "--skip-preflight"]);
+    assert_eq!(tried.code, Some(1), "{}", tried.err);
+    assert!(tried.err.contains("You are not authorized to perform: rds:CreateDBInstance"), "{}", tried.err);
+    aws.control("POST", "/_local/denied", "[]");
+    aws.done(&["up", &blueprint, "--yes", "--control-plane-only"]);
+    aws.done(&["plan", &blueprint, "--check"]);
+}
+
 /// A check that cannot be made is no obstacle: it is said.
 #[test]
 fn quotas_that_may_not_be_read_are_a_warning() {

@@ -125,6 +125,13 @@ pub fn is_still_in_use(code: &str, _message: &str) -> bool {
     EXACT.contains(&code)
 }
 
+/// Whether the code says that the account has as many of something as it may have.
+fn is_quota(code: &str) -> bool {
+    let throttles = ["RequestLimitExceeded", "TooManyRequests", "TooManyRequestsException"];
+    let says_so = code.contains("LimitExceeded") || code.contains("QuotaExceeded") || code.starts_with("TooMany");
+    says_so && !throttles.contains(&code)
+}
+
 /// The account or the caller may not do this; no retry helps.
 pub fn advice(code: &str, message: &str) -> Option<&'static str> {
     Some(match code {
@@ -144,15 +151,8 @@ pub fn advice(code: &str, message: &str) -> Option<&'static str> {
         "ExpiredToken" | "ExpiredTokenException" | "RequestExpired" => {
             "the session has expired: sign in again and run the command again"
         }
-        "VpcLimitExceeded"
-        | "AddressLimitExceeded"
-        | "NatGatewayLimitExceeded"
-        | "RulesPerSecurityGroupLimitExceeded"
-        | "VcpuLimitExceeded"
-        | "InstanceQuotaExceeded"
-        | "DBInstanceQuotaExceeded"
-        | "LimitExceededException"
-        | "TooManyBuckets" => {
+        "BucketAlreadyExists" => "another account owns a bucket of this name: change the stack's name",
+        code if is_quota(code) => {
             "a quota of the account is reached: raise it in Service Quotas, then run the command again"
         }
         "FreeTierRestrictionError" => {
@@ -161,7 +161,9 @@ pub fn advice(code: &str, message: &str) -> Option<&'static str> {
         "InsufficientInstanceCapacity" | "InsufficientDBInstanceCapacity" => {
             "AWS has no capacity of this type in the zone just now: try another type or zone"
         }
-        "BucketAlreadyExists" => "another account owns a bucket of this name: change the stack's name",
+        code if code.starts_with("InvalidParameter") || code == "ValidationError" => {
+            "AWS does not take a value: change it in the blueprint, then run the command again"
+        }
         _ => return None,
     })
 }

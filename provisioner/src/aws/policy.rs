@@ -62,7 +62,7 @@ const STATEMENTS: &[Statement] = &[
         "elasticloadbalancing:DescribeListeners", "elasticloadbalancing:DescribeLoadBalancers",
         "elasticloadbalancing:DescribeTags", "elasticloadbalancing:DescribeTargetGroupAttributes",
         "elasticloadbalancing:DescribeTargetGroups", "elasticloadbalancing:DescribeTargetHealth",
-        "iam:GetAccountSummary",
+        "iam:GetAccountSummary", "iam:SimulatePrincipalPolicy",
         "logs:DescribeLogGroups",
         "rds:DescribeDBInstances", "rds:DescribeDBParameterGroups", "rds:DescribeDBParameters",
         "rds:DescribeDBSnapshots", "rds:DescribeDBSubnetGroups", "rds:DescribeOrderableDBInstanceOptions",
@@ -234,6 +234,30 @@ pub fn parts(scope: &Scope, longest: usize) -> Vec<Value> {
     parts.iter().map(|part| document(part)).collect()
 }
 
+/// One statement as IAM's simulator takes it: may these actions be done to these resources, with these values known?
+#[derive(Debug, Clone, PartialEq)]
+pub struct Question {
+    /// The statement's name.
+    pub sid: &'static str,
+    /// The actions.
+    pub actions: Vec<String>,
+    /// ARNs; empty: any.
+    pub resources: Vec<String>,
+    /// Condition keys and their values.
+    pub context: Vec<(String, Vec<String>)>,
+}
+
+/// Every statement of the policy as a question.
+pub fn questions(scope: &Scope) -> Vec<Question> {
+    let question = |statement: &Statement| Question {
+        sid: statement.sid,
+        actions: statement.actions.iter().map(|action| (*action).to_owned()).collect(),
+        resources: statement.resources.iter().filter(|arn| **arn != "*").map(|arn| scope.filled(arn)).collect(),
+        context: scope.test(&statement.only).map(|(_, key, values)| (key, values)).into_iter().collect(),
+    };
+    STATEMENTS.iter().map(question).collect()
+}
+
 impl Scope {
     fn statement(&self, statement: &Statement) -> Value {
         let resources: Vec<String> = statement.resources.iter().map(|arn| self.filled(arn)).collect();
@@ -250,7 +274,14 @@ impl Scope {
     }
 
     fn condition(&self, only: &Only) -> Option<Value> {
-        let (operator, key, values) = match only {
+        let (operator, key, values) = self.test(only)?;
+        let test = Map::from_iter([(key, one_or_all(values))]);
+        Some(Value::Object(Map::from_iter([(operator.to_owned(), Value::Object(test))])))
+    }
+
+    /// Operator, key and values of a limit.
+    fn test(&self, only: &Only) -> Option<(&'static str, String, Vec<String>)> {
+        Some(match only {
             Only::Listed => return None,
             Only::Tagging => self.tag("aws:RequestTag"),
             Only::Tagged => self.tag("aws:ResourceTag"),
@@ -262,9 +293,7 @@ impl Scope {
                 let names = self.zones.iter().flat_map(|zone| [zone.clone(), format!("*.{zone}")]).collect();
                 ("ForAllValues:StringLike", "route53:ChangeResourceRecordSetsNormalizedRecordNames".to_owned(), names)
             }
-        };
-        let test = Map::from_iter([(key, one_or_all(values))]);
-        Some(Value::Object(Map::from_iter([(operator.to_owned(), Value::Object(test))])))
+        })
     }
 
     fn tag(&self, of: &str) -> (&'static str, String, Vec<String>) {

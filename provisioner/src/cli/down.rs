@@ -21,7 +21,7 @@ pub struct Args {
 pub async fn run(run: &Run, args: &Args) -> Outcome {
     let (session, stack) = run.stack(&args.which).await?;
     let name = stack.name.clone();
-    let options = Options { allow_data_loss: args.allow_data_loss };
+    let options = Options { allow_data_loss: args.allow_data_loss, ..Options::default() };
     let confirm = async |plan: &Plan| {
         run.ui.plan(plan, false);
         run.confirm("Destroy all of this?")

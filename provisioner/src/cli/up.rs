@@ -31,6 +31,9 @@ pub struct Args {
     /// Overwrite what was changed outside provision
     #[arg(long)]
     overwrite_drift: bool,
+    /// Do not check quotas, offers and permissions beforehand
+    #[arg(long)]
+    skip_preflight: bool,
     /// Do not ask the API at the end (for an endpoint that runs no servers)
     #[arg(long)]
     control_plane_only: bool,
@@ -56,7 +59,7 @@ pub async fn run(run: &Run, args: &Args) -> Outcome {
         Wanted::Done => Until::Done,
         Wanted::Playable => Until::Playable,
     };
-    let options = Options { allow_data_loss: args.allow_data_loss };
+    let options = Options { allow_data_loss: args.allow_data_loss, skip_preflight: args.skip_preflight };
     let mut refused = None;
     let confirm = async |plan: &Plan| {
         run.ui.plan(plan, false);

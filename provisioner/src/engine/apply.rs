@@ -136,7 +136,7 @@ pub async fn apply(run: &Run<'_>, plan: &Plan, desired: &Desired, inventory: &In
             flying.push(async move {
                 let _turn = turns[step.kind].acquire().await;
                 if *run.stop.borrow() {
-                    return (index, Err(StepError::Interrupted("not begun".into())));
+                    return (index, Err(StepError::NotBegun));
                 }
                 let result = one(run, ground, step, wanted).await;
                 (index, result)

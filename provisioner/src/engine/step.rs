@@ -36,6 +36,9 @@ pub enum StepError {
     /// Begun, and not waited for, because all that this run needs is ready.
     #[error("on its way: `{0}`")]
     OnItsWay(String),
+    /// Stopped on request before it was begun.
+    #[error("not begun")]
+    NotBegun,
     /// A reference has no value.
     #[error("{0} is not known; run the command again")]
     Unknown(String),

@@ -81,6 +81,7 @@ impl<'a> Walk<'a> {
                 (run.listener)(Event::OnItsWay { address, state, ready_in_seconds });
                 self.outcome.on_its_way.push(on_its_way);
             }
+            Err(StepError::NotBegun) => self.outcome.not_started.push(address),
             Err(StepError::Interrupted(state)) => {
                 (run.listener)(Event::Stopped { address: address.clone(), state });
                 self.outcome.stopped.push(address);

@@ -43,6 +43,8 @@ pub struct Place {
 pub struct Options {
     /// Data may be destroyed: no final snapshot, no backup, protection is lifted.
     pub allow_data_loss: bool,
+    /// Quotas, offers and permissions are not checked.
+    pub skip_preflight: bool,
 }
 
 /// Everything a step may use.

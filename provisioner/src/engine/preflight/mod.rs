@@ -1,6 +1,7 @@
 //! What would fail an hour in is found before the first mutation, all of it at once.
 
 mod offers;
+mod permissions;
 mod quotas;
 mod standing;
 mod usage;
@@ -9,7 +10,7 @@ use std::collections::BTreeSet;
 
 use super::desired::Desired;
 use super::observed::Inventory;
-use super::plan::Plan;
+use super::plan::{Action, Plan};
 use super::up::UpError;
 use crate::blueprint::Blueprint;
 use crate::kinds::{Cx, Place};
@@ -29,10 +30,17 @@ pub async fn check(
     if !cx.options.allow_data_loss {
         plan.findings.extend(standing::guards(cx, inventory, plan).await?);
     }
-    let (quotas, offers) = futures::join!(
+    // What is there was made by somebody who could.
+    if cx.options.skip_preflight || !plan.changes.iter().any(|change| change.action == Action::Create) {
+        return Ok(());
+    }
+    let (quotas, offers, permissions) = futures::join!(
         quotas::check(cx, blueprint, plan),
-        offers::lacking(cx, blueprint, place.zone_id.as_deref(), plan)
+        offers::lacking(cx, blueprint, place.zone_id.as_deref(), plan),
+        permissions::check(cx, blueprint)
     );
+    plan.findings.extend(permissions.finding);
+    plan.warnings.extend(permissions.warning);
     plan.findings.extend(quotas.findings);
     plan.warnings.extend(quotas.warnings);
     match offers {
