@@ -19,7 +19,7 @@ SERVER_TESTS := --test stores --test process --test chaos
 ALL := --workspace --all-targets --locked
 
 .PHONY: help build release up down lint fmt test test-unit test-server test-emulator test-e2e test-crash test-localstack \
-	test-docs bench setup clean
+	test-docs bench test-bench setup clean
 
 help: ## this list
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 16
@@ -58,7 +58,7 @@ lint: ## formatting and clippy, warnings are errors
 	$(CARGO) fmt --all --check
 	$(CARGO) clippy $(ALL) -- -D warnings
 
-test: test-unit test-server test-emulator test-e2e ## every test; sets up what it needs
+test: test-unit test-server test-emulator test-e2e test-bench ## every test; sets up what it needs
 
 test-unit: ## unit tests and snapshots of the provisioner
 	$(CARGO) test --workspace --locked --lib --bins
@@ -82,14 +82,18 @@ test-localstack: build setup ## the cycle on LocalStack's free edition, which Py
 	LOCAL_AWS_PYTHON="$$(tests/emulator/setup.sh | tail -n 1)" PROVISION="$(DIST)/provision" \
 		$(CARGO) test --workspace --locked --test localstack
 
-SECONDS  ?= 10
-PLAYERS  ?= 100000
-bench: release ## the released server on MariaDB and Redis under load, beside those by themselves; SECONDS=10 a row, PLAYERS=100000
+SECONDS ?= 10
+PLAYERS ?= 100000
+bench: release ## the released server under load on MariaDB and Redis, beside those by themselves; SECONDS=10 a row, PLAYERS=100000
 	@bench/setup.sh
 	@python3 bench/run.py --server $(DIST)/game-server --seconds $(SECONDS) --players $(PLAYERS)
 
 test-docs: build ## the page /docs in a headless Chromium (Debian package chromium), with a picture in dist/docs.png
 	server/tests/docs.sh "$(TARGET)/debug/game-server" "$(DIST)/docs.png"
+
+test-bench: release ## the benchmark in small: every request is answered well and the ledger is right after it
+	@bench/setup.sh
+	@python3 bench/run.py --server $(DIST)/game-server --seconds 1 --players 1000 --events 30000
 
 clean: ## stop the local AWS and forget what was built
 	-tests/emulator/stop.sh
