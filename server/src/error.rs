@@ -59,6 +59,8 @@ kinds! {
     STORE_NOT_CONFIGURED = NOT_FOUND, "app-store-not-configured", "Receipts of this app store are not taken.";
     STORE_UNAVAILABLE = SERVICE_UNAVAILABLE, "app-store-unavailable", "The app store cannot be asked now.";
     WRONG_CURSOR = BAD_REQUEST, "wrong-cursor", "The cursor is not valid.";
+    SEASON_OVER = CONFLICT, "season-over", "The leaderboard takes no more scores.";
+    SEASON_ENDED = GONE, "season-ended", "The season of the cursor has ended.";
     TOO_LARGE = PAYLOAD_TOO_LARGE, "request-too-large", "The request is too large.";
     UNSUPPORTED = UNSUPPORTED_MEDIA_TYPE, "unsupported-media-type", "The body must be application/json.";
     RATE_LIMITED = TOO_MANY_REQUESTS, "rate-limited", "Requests come too often.";
@@ -217,6 +219,8 @@ impl From<DomainError> for Problem {
                 Self::new(&STORE_UNAVAILABLE).retry_after(retry_after.unwrap_or(5))
             }
             DomainError::WrongCursor => Self::new(&WRONG_CURSOR),
+            DomainError::SeasonOver => Self::new(&SEASON_OVER),
+            DomainError::SeasonEnded { .. } => Self::new(&SEASON_ENDED),
             DomainError::Store(error) => {
                 if error.is_transient() {
                     tracing::warn!(error = %chain(&error), "a store is not available");

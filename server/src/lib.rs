@@ -12,6 +12,7 @@ pub mod lifecycle;
 pub mod middleware;
 pub mod play;
 pub mod rate;
+pub mod reload;
 pub mod router;
 pub mod routes;
 pub mod secrets;

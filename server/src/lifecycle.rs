@@ -139,12 +139,13 @@ pub async fn start_up_check(game: &std::sync::Arc<Game>) -> Result<(), DomainErr
     Reconciler::new(game.clone()).build_missing().await?;
     let nobody = PlayerId::parse("nobody").expect("it can be an id");
     expect_nobody(account::profile(game, &nobody).await)?;
-    expect_nobody(score::rank(game, &nobody, None).await)?;
+    expect_nobody(score::rank(game, &nobody, None, None).await)?;
     expect_nobody(wallet::ledger(game, &nobody, 1, None).await)?;
     score::page(game, None, None, 1, None).await?;
-    let board = &game.boards.default_board().name;
-    expect_nobody(score::around(game, board, &nobody, 1).await)?;
-    score::among(game, board, 1, &[nobody]).await?;
+    let definition = game.definition();
+    let board = &definition.boards.default_board().name;
+    expect_nobody(score::around(game, board, None, &nobody, 1).await)?;
+    score::among(game, board, None, 1, &[nobody]).await?;
     Ok(())
 }
 

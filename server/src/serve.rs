@@ -21,10 +21,10 @@ use crate::{
     app_stores::app_stores,
     cloud,
     config::{Config, GoogleKey, StoreConfig},
-    domain::{Game, clock::World, receipts::upkeep::Upkeep, reconcile::Reconciler, relay::Relay},
+    domain::{Game, clock::World, receipts::upkeep::Upkeep, reconcile::Reconciler, relay::Relay, season::SeasonKeeper},
     lifecycle::{About, Health, start_up},
     rate::RateLimits,
-    router,
+    reload, router,
     secrets::{self, Keys},
     shipping::Shipper,
     state::{App, Shared},
@@ -113,8 +113,7 @@ async fn serve(
     let Some((stores, keys)) = open(&config, sdk, stop).await? else { return Ok(()) };
     let Some(host) = address(&config, stop).await else { return Ok(()) };
     let Some(app_stores) = app_stores(config.receipts, sdk, stop).await? else { return Ok(()) };
-    let game =
-        Arc::new(Game::new(stores, World::default(), config.boards, config.catalogue, config.rules, &keys.signing));
+    let game = Arc::new(Game::new(stores, World::default(), config.definition, config.rules, &keys.signing));
     let about = About { release: config.release, instance, stack: config.stack, assets_url: config.assets_url };
     let health = Arc::new(Health::new(about));
     let app = Arc::new(App {
@@ -126,6 +125,9 @@ async fn serve(
     });
     let api = listen(SocketAddr::new(host, config.port)).await?;
     let metrics_port = listen(SocketAddr::new(host, config.metrics_port)).await?;
+    if let Some(path) = config.game_file {
+        tokio::spawn(reload::run(game.clone(), path, stop.clone()));
+    }
     let background = Background::start(&app, metrics, metrics_port, stop);
     serve_until_stopped(api, router::router(app.clone(), &config.limits), &health, config.drain, stop).await;
     background.finish().await;
@@ -266,6 +268,7 @@ impl Background {
         let others = vec![
             tokio::spawn(start_up(game.clone(), health.clone(), stop.clone())),
             tokio::spawn(Reconciler::new(game.clone()).run(own_stop.clone())),
+            tokio::spawn(SeasonKeeper::new(game.clone()).run(own_stop.clone())),
             tokio::spawn(Upkeep::new(game.clone(), app.app_stores.clone()).run(own_stop.clone())),
             tokio::spawn(housekeeping(app.clone(), metrics.clone(), own_stop.clone())),
             tokio::spawn(async move {

@@ -2,10 +2,10 @@
 
 use serde::Deserialize;
 
-use super::reader::Reader;
-use crate::domain::{board::Board, receipts::Product, shop::CatalogueItem};
+use super::{boards, reader::Reader};
+use crate::domain::{receipts::Product, shop::CatalogueItem};
 
-const NAME: &str = "GAME_FILE";
+pub(super) const NAME: &str = "GAME_FILE";
 
 /// What the file may hold.
 #[derive(Debug, Default, Deserialize)]
@@ -14,7 +14,7 @@ pub(super) struct GameFile {
     /// As `GAME_SEASON`.
     pub(super) season: Option<String>,
     /// As `GAME_BOARDS`.
-    pub(super) boards: Option<Vec<Board>>,
+    pub(super) boards: Option<Vec<boards::Entry>>,
     /// As `GAME_CATALOG`.
     pub(super) catalog: Option<Vec<CatalogueItem>>,
     /// As `GAME_PRODUCTS`.

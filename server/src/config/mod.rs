@@ -1,5 +1,6 @@
 //! Configuration by environment. Every wrong value is reported, all at once, before anything is started.
 
+mod boards;
 mod file;
 mod limits;
 mod reader;
@@ -16,8 +17,7 @@ pub use self::{
 };
 use crate::{
     domain::{
-        Rules,
-        board::{Board, Boards, is_name},
+        Definition, Rules,
         shop::{Catalogue, CatalogueItem},
     },
     rate::Rates,
@@ -45,10 +45,10 @@ pub struct Config {
     pub logging: Logging,
     /// The numbers of the game.
     pub rules: Rules,
-    /// The boards.
-    pub boards: Boards,
-    /// What can be bought.
-    pub catalogue: Catalogue,
+    /// What can change while the server runs.
+    pub definition: Definition,
+    /// The file that says so.
+    pub game_file: Option<PathBuf>,
     /// Whose receipts are taken.
     pub receipts: ReceiptsConfig,
     /// What is served at once.
@@ -139,8 +139,8 @@ impl Config {
             metrics_port: reader.number("GAME_METRICS_PORT", 9100, 0, u16::MAX),
             logging: logging(&mut reader, on_aws),
             rules: rules(&mut reader),
-            boards: boards(&mut reader, file.season, file.boards),
-            catalogue: catalogue(&mut reader, file.catalog),
+            definition: definition(&mut reader, file.season, file.boards, file.catalog),
+            game_file: reader.text(file::NAME).map(PathBuf::from),
             receipts: receipts::receipts(&mut reader, file.products),
             limits: limits::limits(&mut reader),
             rates: limits::rates(&mut reader),
@@ -153,6 +153,27 @@ impl Config {
         let problems = reader.finish();
         if problems.is_empty() { Ok(config) } else { Err(ConfigError { problems }) }
     }
+
+    /// Reads anew what can change while the server runs.
+    ///
+    /// # Errors
+    /// With every wrong value.
+    pub fn definition(get: &dyn Fn(&str) -> Option<String>) -> Result<Definition, ConfigError> {
+        let mut reader = Reader::new(get);
+        let file = file::read(&mut reader);
+        let definition = definition(&mut reader, file.season, file.boards, file.catalog);
+        let problems = reader.finish();
+        if problems.is_empty() { Ok(definition) } else { Err(ConfigError { problems }) }
+    }
+}
+
+fn definition(
+    reader: &mut Reader<'_>,
+    season: Option<String>,
+    boards: Option<Vec<boards::Entry>>,
+    catalogue: Option<Vec<CatalogueItem>>,
+) -> Definition {
+    Definition { boards: boards::boards(reader, season, boards), catalogue: self::catalogue(reader, catalogue) }
 }
 
 fn store(reader: &mut Reader<'_>) -> StoreConfig {
@@ -235,29 +256,6 @@ fn rules(reader: &mut Reader<'_>) -> Rules {
         access_lifetime: Duration::from_secs(reader.number("GAME_ACCESS_TOKEN_SECONDS", 3600, 60, 86_400)),
         refresh_lifetime: Duration::from_secs(86_400 * reader.number("GAME_REFRESH_TOKEN_DAYS", 90, 1, 3650)),
     }
-}
-
-fn boards(reader: &mut Reader<'_>, season: Option<String>, boards: Option<Vec<Board>>) -> Boards {
-    let season = reader.text("GAME_SEASON").or(season).unwrap_or_else(|| "all".to_owned());
-    if !is_name(&season) {
-        reader.wrong("GAME_SEASON", format_args!("{season:?} is not 1 to 64 of a-z, 0-9, '-', '_'"));
-    }
-    let boards: Vec<Board> = reader.json("GAME_BOARDS").or(boards).unwrap_or_else(|| vec![Board::named("main")]);
-    let mut names = std::collections::HashSet::new();
-    for board in &boards {
-        if !is_name(&board.name) {
-            reader.wrong("GAME_BOARDS", format_args!("{:?} is not 1 to 64 of a-z, 0-9, '-', '_'", board.name));
-        }
-        if !names.insert(&board.name) {
-            reader.wrong("GAME_BOARDS", format_args!("{:?} is there twice", board.name));
-        }
-    }
-    let mut boards = boards.into_iter();
-    let first = boards.next().unwrap_or_else(|| {
-        reader.wrong("GAME_BOARDS", "must name at least one board");
-        Board::named("main")
-    });
-    Boards::new(first, boards.collect(), season)
 }
 
 fn catalogue(reader: &mut Reader<'_>, items: Option<Vec<CatalogueItem>>) -> Catalogue {

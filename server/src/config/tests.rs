@@ -9,7 +9,7 @@ fn a_laptop_needs_nothing() {
     let config = read(&[]).expect("defaults");
     assert!(matches!(config.store, StoreConfig::Embedded { .. }));
     assert_eq!((config.port, config.metrics_port, config.rules.start_coins), (8080, 9100, 1000));
-    assert_eq!(config.catalogue.items().len(), 2);
+    assert_eq!(config.definition.catalogue.items().len(), 2);
 }
 
 #[test]
@@ -81,7 +81,7 @@ fn boards_must_be_told_apart() {
     assert!(read(&[("GAME_BOARDS", "[]")]).is_err());
     assert!(read(&[("GAME_BOARDS", r#"[{"name":"a"},{"name":"a"}]"#)]).is_err());
     let config = read(&[("GAME_BOARDS", r#"[{"name":"laps","order":"ascending"},{"name":"sum","rule":"sum"}]"#)]);
-    assert_eq!(config.expect("valid").boards.default_board().name, "laps");
+    assert_eq!(config.expect("valid").definition.boards.default_board().name, "laps");
 }
 
 #[test]
@@ -100,6 +100,73 @@ fn with_file(text: &str, more: &[(&str, &str)]) -> Result<Config, ConfigError> {
     read(&[&[("GAME_FILE", path)], more].concat())
 }
 
+fn season(config: &Config) -> String {
+    config.definition.boards.default_board().key(jiff::Timestamp::UNIX_EPOCH).season
+}
+
+#[test]
+fn seasons_and_rewards_can_come_from_a_file() {
+    let text = r#"
+        [[boards]]
+        name = "weekly"
+        cron = "0 0 * * MON"
+        rewards = [{ ranks = [1, 1], coins = 500 }, { ranks = [2, 10], coins = 100 }]
+        [[boards]]
+        name = "cup"
+        ends = 2027-01-31T00:00:00Z
+        [[boards]]
+        name = "league"
+        season = "winter"
+        ends = "2027-01-31T00:00:00Z"
+    "#;
+    let boards = with_file(text, &[]).expect("valid").definition.boards;
+    let now = "2026-11-23T06:00:00Z".parse().expect("a time");
+    let season = |name: &str| boards.find(Some(name)).expect("there").seasons.at(now);
+    assert_eq!(season("weekly").name, "2026-11-30t00-00-00z");
+    assert_eq!(season("cup").name, "2027-01-31t00-00-00z");
+    assert_eq!(season("league").name, "winter");
+    assert_eq!(season("cup").ends, season("league").ends);
+    assert_eq!([1, 7, 11].map(|rank| boards.default_board().rewards.of(rank)), [500, 100, 0]);
+}
+
+#[test]
+fn every_wrong_season_and_reward_is_told_with_its_place() {
+    let text = r#"
+        [[boards]]
+        name = "a"
+        cron = "every week"
+        [[boards]]
+        name = "b"
+        cron = "0 0 * * MON"
+        ends = 2027-01-31T00:00:00Z
+        [[boards]]
+        name = "c"
+        ends = "soon"
+        [[boards]]
+        name = "d"
+        rewards = [{ ranks = [1, 1], coins = 5 }]
+        [[boards]]
+        name = "e"
+        cron = "0 0 * * MON"
+        season = "winter"
+        rewards = [{ ranks = [1, 3], coins = 0 }, { ranks = [3, 4], coins = 5 }, { ranks = [9, 8], coins = 5 }]
+    "#;
+    let error = with_file(text, &[]).expect_err("wrong").to_string();
+    let told = [
+        "boards[0] \"a\": cron",
+        "boards[1] \"b\": cron and ends",
+        "boards[2] \"c\": ends",
+        "boards[3] \"d\": rewards",
+        "boards[4] \"e\": season",
+        "rewards[0]: 0 coins",
+        "rewards[1]: ranks [3, 4] and [1, 3]",
+        "rewards[2]: ranks [9, 8]",
+    ];
+    for told in told {
+        assert!(error.contains(told), "{told} is missing in:\n{error}");
+    }
+}
+
 #[test]
 fn boards_and_prices_can_come_from_a_file() {
     let text = r#"
@@ -116,11 +183,15 @@ fn boards_and_prices_can_come_from_a_file() {
         price = 30
     "#;
     let config = with_file(text, &[]).expect("valid");
-    assert_eq!((config.boards.season(), config.boards.all().count()), ("s2", 2));
-    assert_eq!(config.boards.default_board().name, "laps");
-    assert_eq!(config.catalogue.items()[0].price, 30);
+    assert_eq!((season(&config), config.definition.boards.all().count()), ("s2".to_owned(), 2));
+    assert_eq!(config.definition.boards.default_board().name, "laps");
+    assert_eq!(config.definition.catalogue.items()[0].price, 30);
     let config = with_file(text, &[("GAME_SEASON", "s3")]).expect("valid");
-    assert_eq!((config.boards.season(), config.catalogue.items().len()), ("s3", 1), "the environment goes before");
+    assert_eq!(
+        (season(&config), config.definition.catalogue.items().len()),
+        ("s3".to_owned(), 1),
+        "the environment goes before"
+    );
 }
 
 #[test]

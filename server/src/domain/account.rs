@@ -157,7 +157,7 @@ fn session_of(game: &Game, player: PlayerId, created: bool, refresh_token: Strin
 /// # Errors
 /// When there is no such player.
 pub async fn profile(game: &Game, player: &PlayerId) -> Result<Profile, DomainError> {
-    let board = game.boards.key(game.boards.default_board());
+    let board = game.definition().boards.default_board().key(game.world.now());
     game.stores.ledger.profile(player, &board).await?.ok_or(DomainError::UnknownPlayer)
 }
 

@@ -100,6 +100,15 @@ pub enum DomainError {
     /// Not a cursor of ours, or one of another listing.
     #[error("the cursor is not valid")]
     WrongCursor,
+    /// The board's season has ended and there is no next one.
+    #[error("the season of this leaderboard has ended: it takes no more scores")]
+    SeasonOver,
+    /// A cursor of a season that has ended.
+    #[error("the season {season} of this cursor has ended; start anew, or go on with season={season}")]
+    SeasonEnded {
+        /// The season.
+        season: String,
+    },
     /// A store failed.
     #[error("a store failed")]
     Store(#[from] StoreError),

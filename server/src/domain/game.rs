@@ -8,6 +8,7 @@ use std::{
     time::Duration,
 };
 
+use arc_swap::ArcSwap;
 use tokio::sync::Notify;
 
 use super::{
@@ -36,16 +37,22 @@ pub struct Rules {
     pub refresh_lifetime: Duration,
 }
 
+/// What the game's file may change while the server runs.
+#[derive(Debug, Clone)]
+pub struct Definition {
+    /// The boards.
+    pub boards: Boards,
+    /// What can be bought.
+    pub catalogue: Catalogue,
+}
+
 /// A running game: its stores, its rules, its keys.
 pub struct Game {
     /// The three stores.
     pub stores: Stores,
     /// Time and chance.
     pub world: World,
-    /// The boards.
-    pub boards: Boards,
-    /// What can be bought.
-    pub catalogue: Catalogue,
+    definition: ArcSwap<Definition>,
     /// The numbers.
     pub rules: Rules,
     /// Access tokens.
@@ -64,19 +71,11 @@ pub struct Game {
 impl Game {
     /// A game over these stores.
     #[must_use]
-    pub fn new(
-        stores: Stores,
-        world: World,
-        boards: Boards,
-        catalogue: Catalogue,
-        rules: Rules,
-        keys: &SigningKeys,
-    ) -> Self {
+    pub fn new(stores: Stores, world: World, definition: Definition, rules: Rules, keys: &SigningKeys) -> Self {
         Self {
             stores,
             world,
-            boards,
-            catalogue,
+            definition: ArcSwap::from_pointee(definition),
             tokens: AccessTokens::new(keys, rules.access_lifetime),
             refresh_tokens: RefreshTokens::new(keys),
             cursors: Cursors::new(keys),
@@ -85,6 +84,17 @@ impl Game {
             totals: Totals::default(),
             ranking_doubtful: AtomicBool::new(false),
         }
+    }
+
+    /// Boards and catalogue, as they are now: one request asks once.
+    #[must_use]
+    pub fn definition(&self) -> Arc<Definition> {
+        self.definition.load_full()
+    }
+
+    /// Puts others in their place, for the requests that come.
+    pub fn redefine(&self, definition: Definition) {
+        self.definition.store(Arc::new(definition));
     }
 
     /// Notes that the ranking failed, so that the reconciler looks further back when it answers again.

@@ -1,6 +1,8 @@
 //! The rules of the game: no HTTP, no SQL; clock and randomness are passed in.
 
 pub mod account;
+pub mod archive;
+mod asked;
 pub mod board;
 pub mod clock;
 pub mod cursor;
@@ -14,9 +16,10 @@ pub mod receipts;
 pub mod reconcile;
 pub mod relay;
 pub mod score;
+pub mod season;
 pub mod shop;
 pub mod token;
 pub mod wallet;
 
 pub use error::{DomainError, Violation};
-pub use game::{Game, Rules};
+pub use game::{Definition, Game, Rules};

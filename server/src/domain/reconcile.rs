@@ -6,7 +6,10 @@ use std::{sync::Arc, time::Duration};
 use jiff::{SignedDuration, Timestamp};
 use tokio_util::sync::CancellationToken;
 
-use super::{Game, board::Board};
+use super::{
+    Game,
+    board::{Board, Boards},
+};
 use crate::store::{BoardKey, ScoreRow, StoreError, chain};
 
 const EVERY: Duration = Duration::from_secs(3);
@@ -20,6 +23,27 @@ const DOUBT: SignedDuration = SignedDuration::from_mins(10);
 const LEAD: Duration = Duration::from_secs(10);
 /// And every so many rounds all the same.
 const WIDE_ROUNDS: u32 = 100;
+
+/// A season's ranking is built so long before it begins.
+const AHEAD: SignedDuration = SignedDuration::from_mins(1);
+
+/// The rankings that are kept: of each board the running season's, and the next one's where it begins soon. What has
+/// ended is read from the ledger.
+fn rankings(boards: &Boards, now: Timestamp) -> Vec<(&Board, BoardKey)> {
+    let mut rankings = Vec::new();
+    for board in boards.all() {
+        let running = board.seasons.at(now);
+        let next = board.key(now.saturating_add(AHEAD).unwrap_or(now));
+        let soon = next.season != running.name;
+        if !running.is_over(now) {
+            rankings.push((board, board.key_of(running.name)));
+        }
+        if soon {
+            rankings.push((board, next));
+        }
+    }
+    rankings
+}
 
 /// Reconciles one game.
 pub struct Reconciler {
@@ -77,8 +101,8 @@ impl Reconciler {
     /// When a store is away.
     pub async fn build_missing(&self) -> Result<usize, StoreError> {
         let mut applied = 0;
-        for board in self.game.boards.all() {
-            let key = self.game.boards.key(board);
+        let definition = self.game.definition();
+        for (board, key) in rankings(&definition.boards, self.game.world.now()) {
             if !self.game.stores.ranking.is_built(&key).await? {
                 applied += self.rebuild(board, &key).await?;
             }
@@ -129,10 +153,9 @@ impl Reconciler {
     }
 
     async fn apply(&self, rows: Vec<(BoardKey, ScoreRow)>) -> Result<(), StoreError> {
-        let boards = &self.game.boards;
+        let definition = self.game.definition();
         let mut rest = rows;
-        for board in boards.all() {
-            let key = boards.key(board);
+        for (board, key) in rankings(&definition.boards, self.game.world.now()) {
             let (ours, others): (Vec<_>, Vec<_>) = rest.into_iter().partition(|(of, _)| *of == key);
             rest = others;
             let ours: Vec<ScoreRow> = ours.into_iter().map(|(_, row)| row).collect();

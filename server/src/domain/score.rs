@@ -1,18 +1,19 @@
 //! Scores and ranks.
 
-use serde::Serialize;
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 use sha2::{Digest as _, Sha256};
 
 use super::{
-    DomainError, Game,
-    board::{Board, is_name},
+    DomainError, Game, archive,
+    asked::{asked, live},
+    board::{Board, Season, Seasons},
     error::Checks,
     event, fallback,
 };
 use crate::store::{
-    BoardKey, PlayerId, RankKey, RankPage, RankedEntry, ScoreOutcome, ScoreResult, ScoreRow, ScoreWrite, StoreError,
-    chain,
+    BoardKey, PlayerId, RankKey, RankPage, RankedEntry, ScoreOutcome, ScoreResult, ScoreRow, ScoreWrite,
 };
 
 /// Lines of a board in one answer.
@@ -59,40 +60,65 @@ fn check(run: &Run) -> Result<(), DomainError> {
     checks.finish()
 }
 
+/// The write of a run. A repeat after the season's end has the same payload: a season that ends is no part of it.
+fn write(game: &Game, player: &PlayerId, run: &Run, board: &Board, season: &Season, now: Timestamp) -> ScoreWrite {
+    let of_payload = match &board.seasons {
+        Seasons::Endless(name) => name.clone(),
+        Seasons::Until { .. } | Seasons::Cron(_) => String::new(),
+    };
+    let payload = Payload { score: run.score, board: &board.key_of(of_payload) };
+    let properties = json!({
+        "score": run.score, "board": board.name, "season": season.name, "run_id": run.run_id, "metadata": run.metadata,
+    });
+    ScoreWrite {
+        player: player.clone(),
+        board: board.key_of(season.name.clone()),
+        score: run.score,
+        run_id: run.run_id.clone(),
+        payload_hash: Sha256::digest(serde_json::to_vec(&payload).expect("plain data")).to_vec(),
+        at: now,
+        ends_at: season.ends,
+        advance: board.advance(),
+        event: event::own(&game.world, player, "score", now, properties),
+    }
+}
+
 /// Records a run and tells the rank it led to.
 ///
 /// # Errors
-/// When player or board are unknown, or the run was recorded with another score.
+/// When player or board are unknown, the board's last season is over, or the run was recorded with another score.
 pub async fn submit(game: &Game, player: &PlayerId, run: Run) -> Result<Submitted, DomainError> {
     check(&run)?;
-    let board = game.boards.find(run.board.as_deref())?;
-    let key = game.boards.key(board);
-    let now = game.world.now();
-    let payload = serde_json::to_vec(&Payload { score: run.score, board: &key }).expect("plain data");
-    let properties = json!({
-        "score": run.score, "board": key.board, "season": key.season, "run_id": run.run_id, "metadata": run.metadata,
-    });
-    let write = ScoreWrite {
-        player: player.clone(),
-        board: key.clone(),
-        score: run.score,
-        run_id: run.run_id,
-        payload_hash: Sha256::digest(payload).to_vec(),
-        at: now,
-        advance: board.advance(),
-        event: event::own(&game.world, player, "score", now, properties),
-    };
-    let (result, row) = match game.stores.ledger.record_score(&write).await? {
-        ScoreOutcome::Recorded { result, row } => {
-            game.outbox_wake.notify_one();
-            (result, row)
-        }
-        ScoreOutcome::Repeated { result, row } => (result, row),
-        ScoreOutcome::RunConflict => return Err(DomainError::RunIdReused),
-        ScoreOutcome::UnknownPlayer => return Err(DomainError::UnknownPlayer),
-    };
-    let rank = rank_after(game, board, &key, &row).await;
-    Ok(Submitted { board: key.board, result, rank })
+    let definition = game.definition();
+    let board = definition.boards.find(run.board.as_deref())?;
+    let mut now = game.world.now();
+    loop {
+        let season = board.seasons.at(now);
+        let write = write(game, player, &run, board, &season, now);
+        let (result, row) = match game.stores.ledger.record_score(&write).await? {
+            ScoreOutcome::Recorded { result, row } => {
+                game.outbox_wake.notify_one();
+                (result, row)
+            }
+            ScoreOutcome::Repeated { result, row } => (result, row),
+            ScoreOutcome::RunConflict => return Err(DomainError::RunIdReused),
+            ScoreOutcome::UnknownPlayer => return Err(DomainError::UnknownPlayer),
+            ScoreOutcome::SeasonOver => match season.ends {
+                // It was closed on the way here, by a clock that is ahead of this one: on to the next.
+                Some(ends) if now < ends => {
+                    now = ends;
+                    continue;
+                }
+                _ => return Err(DomainError::SeasonOver),
+            },
+        };
+        let rank = if result.season == season.name {
+            rank_after(game, board, &write.board, &row).await
+        } else {
+            archive::line(game, &board.key_of(result.season.clone()), player).await?.map(|line| line.rank)
+        };
+        return Ok(Submitted { board: write.board.board, result, rank });
+    }
 }
 
 /// The score is committed by now: a ranking that is away costs the rank in the answer, not the score. And the ledger is
@@ -100,21 +126,6 @@ pub async fn submit(game: &Game, player: &PlayerId, run: Run) -> Result<Submitte
 async fn rank_after(game: &Game, board: &Board, key: &BoardKey, row: &ScoreRow) -> Option<u64> {
     let (entry, _) = live(game, key, game.stores.ranking.apply_one(key, board.order, row)).await?;
     Some(entry.rank)
-}
-
-/// What the ranking says, if it is there and whole.
-async fn live<T>(game: &Game, key: &BoardKey, asked: impl Future<Output = Result<T, StoreError>>) -> Option<T> {
-    // At once, and in this order: what is said of a board that is lost meanwhile does not count.
-    match tokio::join!(asked, game.stores.ranking.is_built(key)) {
-        (Ok(said), Ok(true)) => Some(said),
-        (Ok(_), Ok(false)) => None,
-        (Err(error), _) | (Ok(_), Err(error)) => {
-            game.doubt_ranking();
-            metrics::counter!("ranking_failures_total").increment(1);
-            tracing::warn!(error = %chain(&error), "the ranking does not answer");
-            None
-        }
-    }
 }
 
 /// A player's line.
@@ -146,34 +157,45 @@ pub struct Lines {
 /// The rank of a player, from 1.
 ///
 /// # Errors
-/// When the player is unknown or has no score on the board.
-pub async fn rank(game: &Game, player: &PlayerId, board: Option<&str>) -> Result<Standing, DomainError> {
-    let board = game.boards.find(board)?;
-    let key = game.boards.key(board);
-    let found = live(game, &key, game.stores.ranking.rank(&key, board.order, player)).await;
+/// When player or season are unknown, or the player has no score on the board.
+pub async fn rank(
+    game: &Game,
+    player: &PlayerId,
+    board: Option<&str>,
+    season: Option<&str>,
+) -> Result<Standing, DomainError> {
+    let definition = game.definition();
+    let asked = asked(game, definition.boards.find(board)?, season).await?;
+    let (key, order) = (&asked.key, asked.order);
+    let standing = |(entry, total), stale| Standing { entry, total, season: key.season.clone(), stale };
+    if let Some(season) = asked.settled() {
+        let Some(entry) = archive::line(game, key, player).await? else { return Err(not_there(game, player).await?) };
+        return Ok(standing((entry, season.players), false));
+    }
+    let found = asked.live(game, game.stores.ranking.rank(key, order, player)).await;
     let stale = found.is_none();
-    if let Some(Some((entry, total))) = found {
-        return Ok(Standing { entry, total, season: key.season, stale });
+    if let Some(Some(line)) = found {
+        return Ok(standing(line, false));
     }
     // Not there yet is not the same as no score: the ledger knows.
-    let Some(row) = game.stores.ledger.score(player, &key).await? else {
-        let known = game.stores.ledger.player_exists(player).await?;
-        return Err(if known { DomainError::NotRanked } else { DomainError::UnknownPlayer });
-    };
-    if !stale
-        && let Some((entry, total)) = live(game, &key, game.stores.ranking.apply_one(&key, board.order, &row)).await
-    {
-        return Ok(Standing { entry, total, season: key.season, stale });
+    let Some(row) = game.stores.ledger.score(player, key).await? else { return Err(not_there(game, player).await?) };
+    if !stale && let Some(line) = live(game, key, game.stores.ranking.apply_one(key, order, &row)).await {
+        return Ok(standing(line, false));
     }
-    let (entry, total) = fallback::line(game, &key, board.order, row.key).await?;
-    Ok(Standing { entry, total, season: key.season, stale: true })
+    Ok(standing(fallback::line(game, key, order, row.key).await?, true))
 }
 
-fn check_season(game: &Game, season: Option<&str>) -> Result<(), DomainError> {
-    match season {
-        Some(season) if !is_name(season) || season != game.boards.season() => Err(DomainError::UnknownBoard),
-        _ => Ok(()),
-    }
+/// Why a player is not on a board.
+async fn not_there(game: &Game, player: &PlayerId) -> Result<DomainError, DomainError> {
+    let known = game.stores.ledger.player_exists(player).await?;
+    Ok(if known { DomainError::NotRanked } else { DomainError::UnknownPlayer })
+}
+
+/// Where a listing of a board goes on.
+#[derive(Serialize, Deserialize)]
+struct Place {
+    season: String,
+    behind: RankKey,
 }
 
 fn check_limit(limit: u32, field: &'static str) -> Result<(), DomainError> {
@@ -194,62 +216,92 @@ pub async fn page(
     cursor: Option<&str>,
 ) -> Result<Lines, DomainError> {
     check_limit(limit, "limit")?;
-    let board = game.boards.find(board)?;
-    check_season(game, season)?;
-    let key = game.boards.key(board);
-    let listing = format!("leaderboard/{key}");
-    let after: Option<RankKey> = cursor.map(|cursor| game.cursors.open(&listing, cursor)).transpose()?;
+    let definition = game.definition();
+    let board = definition.boards.find(board)?;
+    let listing = format!("leaderboard/{}", board.name);
+    let place: Option<Place> = cursor.map(|cursor| game.cursors.open(&listing, cursor)).transpose()?;
+    let asked = asked(game, board, season).await?;
+    let (key, order) = (&asked.key, asked.order);
+    let after = match place {
+        Some(place) if place.season == key.season => Some(place.behind),
+        Some(place) if season.is_none() => return Err(DomainError::SeasonEnded { season: place.season }),
+        Some(_) => return Err(DomainError::WrongCursor),
+        None => None,
+    };
+    let after = after.as_ref();
     // One line more than asked for tells whether there is a next page.
-    let found = live(game, &key, game.stores.ranking.page(&key, board.order, after.as_ref(), limit + 1)).await;
+    let found = match asked.settled() {
+        Some(season) => Some(archive::page(game, season, order, after, limit + 1).await?),
+        None => asked.live(game, game.stores.ranking.page(key, order, after, limit + 1)).await,
+    };
     let stale = found.is_none();
     let mut page = match found {
         Some(page) => page,
-        None => fallback::page(game, &key, board.order, after.as_ref(), limit + 1).await?,
+        None => fallback::page(game, key, order, after, limit + 1).await?,
     };
     let more = page.entries.len() > limit as usize;
     page.entries.truncate(limit as usize);
-    let next_cursor = page.entries.last().filter(|_| more).map(|last| game.cursors.seal(&listing, &last.key));
-    Ok(Lines { page, season: key.season, stale, next_cursor })
+    let last = page.entries.last().filter(|_| more);
+    let next_cursor =
+        last.map(|last| game.cursors.seal(&listing, &Place { season: key.season.clone(), behind: last.key.clone() }));
+    Ok(Lines { page, season: asked.key.season, stale, next_cursor })
 }
 
 /// The lines around a player's.
 ///
 /// # Errors
-/// When the player is unknown or not on the board.
-pub async fn around(game: &Game, board: &str, player: &PlayerId, radius: u32) -> Result<Lines, DomainError> {
+/// When player or season are unknown, or the player is not on the board.
+pub async fn around(
+    game: &Game,
+    board: &str,
+    season: Option<&str>,
+    player: &PlayerId,
+    radius: u32,
+) -> Result<Lines, DomainError> {
     let mut checks = Checks::default();
     checks.require(radius <= MAX_PAGE / 2, "radius", format!("must be at most {}", MAX_PAGE / 2));
     checks.finish()?;
-    let board = game.boards.find(Some(board))?;
-    let key = game.boards.key(board);
-    let found = live(game, &key, game.stores.ranking.around(&key, board.order, player, radius)).await;
+    let definition = game.definition();
+    let asked = asked(game, definition.boards.find(Some(board))?, season).await?;
+    let (key, order) = (&asked.key, asked.order);
+    let found = match asked.settled() {
+        Some(season) => Some(archive::around(game, season, player, radius).await?),
+        None => asked.live(game, game.stores.ranking.around(key, order, player, radius)).await,
+    };
     let stale = found.is_none();
     let page = match found {
         Some(page) => page,
-        None => fallback::around(game, &key, board.order, player, radius).await?,
+        None => fallback::around(game, key, order, player, radius).await?,
     };
-    let Some(page) = page else {
-        let known = game.stores.ledger.player_exists(player).await?;
-        return Err(if known { DomainError::NotRanked } else { DomainError::UnknownPlayer });
-    };
-    Ok(Lines { page, season: key.season, stale, next_cursor: None })
+    let Some(page) = page else { return Err(not_there(game, player).await?) };
+    Ok(Lines { page, season: asked.key.season, stale, next_cursor: None })
 }
 
-/// The lines of some players, such as friends. `asked` counts also those whose ids cannot be any.
+/// The lines of some players, such as friends. `given` counts also those whose ids cannot be any.
 ///
 /// # Errors
-/// When there are too many.
-pub async fn among(game: &Game, board: &str, asked: usize, players: &[PlayerId]) -> Result<Lines, DomainError> {
+/// When there are too many, or the season is unknown.
+pub async fn among(
+    game: &Game,
+    board: &str,
+    season: Option<&str>,
+    given: usize,
+    players: &[PlayerId],
+) -> Result<Lines, DomainError> {
     let mut checks = Checks::default();
-    checks.require(asked <= MAX_PAGE as usize, "user_ids", format!("must be at most {MAX_PAGE}"));
+    checks.require(given <= MAX_PAGE as usize, "user_ids", format!("must be at most {MAX_PAGE}"));
     checks.finish()?;
-    let board = game.boards.find(Some(board))?;
-    let key = game.boards.key(board);
-    let found = live(game, &key, game.stores.ranking.among(&key, board.order, players)).await;
+    let definition = game.definition();
+    let asked = asked(game, definition.boards.find(Some(board))?, season).await?;
+    let (key, order) = (&asked.key, asked.order);
+    let found = match asked.settled() {
+        Some(season) => Some(archive::among(game, season, players).await?),
+        None => asked.live(game, game.stores.ranking.among(key, order, players)).await,
+    };
     let stale = found.is_none();
     let page = match found {
         Some(page) => page,
-        None => fallback::among(game, &key, board.order, players).await?,
+        None => fallback::among(game, key, order, players).await?,
     };
-    Ok(Lines { page, season: key.season, stale, next_cursor: None })
+    Ok(Lines { page, season: asked.key.season, stale, next_cursor: None })
 }

@@ -185,7 +185,8 @@ pub async fn buy(game: &Game, player: &PlayerId, key: &str, wish: Wish) -> Resul
     checks.require(wish.expected_price >= 0, "expected_price", "must not be negative");
     checks.finish()?;
     let payload_hash = Sha256::digest(serde_json::to_vec(&wish).expect("plain data")).to_vec();
-    let refusal = match game.catalogue.find(&wish.item_id) {
+    let definition = game.definition();
+    let refusal = match definition.catalogue.find(&wish.item_id) {
         None => Some(DomainError::UnknownItem),
         Some(item) if item.price != wish.expected_price => Some(DomainError::PriceChanged { price: item.price }),
         Some(item) => item.placement.check(wish.slot).err(),

@@ -157,6 +157,10 @@ impl Ranking for FaultyRanking {
         Ok(leads && !self.other_leads.load(Ordering::SeqCst))
     }
 
+    async fn forget(&self, board: &BoardKey) -> Result<(), StoreError> {
+        self.reach()?.forget(board).await
+    }
+
     async fn check(&self) -> Result<(), StoreError> {
         self.reach()?.check().await
     }

@@ -21,8 +21,8 @@ use super::faults::{FaultyLog, FaultyRanking};
 use crate::{
     config::Limits,
     domain::{
-        Game, Rules,
-        board::{Board, Boards},
+        Definition, Game, Rules,
+        board::{Board, Boards, Rule},
         clock::{Clock, OsEntropy, World},
         keys::SigningKeys,
         receipts::AppStores,
@@ -33,7 +33,7 @@ use crate::{
     rate::{RateLimits, Rates},
     router,
     state::{App, Shared},
-    store::{Stores, embedded},
+    store::{Order, Stores, embedded},
 };
 
 pub const OPERATOR: &str = "the operator key of the tests";
@@ -122,9 +122,9 @@ pub fn rules() -> Rules {
 }
 
 fn boards() -> Boards {
-    let laps: Board = serde_json::from_value(json!({ "name": "laps", "order": "ascending" })).expect("a board");
-    let total: Board = serde_json::from_value(json!({ "name": "total", "rule": "sum" })).expect("a board");
-    Boards::new(Board::named("main"), vec![laps, total], "all".to_owned())
+    let laps = Board { order: Order::Ascending, ..Board::named("laps") };
+    let total = Board { rule: Rule::Sum, ..Board::named("total") };
+    Boards::new(Board::named("main"), vec![laps, total])
 }
 
 impl Server {
@@ -171,7 +171,13 @@ impl Server {
         let app_stores = Arc::new(app_stores(&world));
         let keys = SigningKeys::from_base64("YSBrZXkgb2YgdGhlIHRlc3RzIHRoYXQgaXMgbG9uZyBlbm91Z2g=", None);
         let catalogue = Catalogue::new(items).expect("a catalogue");
-        let game = Arc::new(Game::new(stores, world, boards(), catalogue, rules(), &keys.expect("long enough")));
+        let game = Arc::new(Game::new(
+            stores,
+            world,
+            Definition { boards: boards(), catalogue },
+            rules(),
+            &keys.expect("long enough"),
+        ));
         let health = Arc::new(Health::new(About { release: Some("abc".to_owned()), ..About::default() }));
         let app = Arc::new(App {
             game,

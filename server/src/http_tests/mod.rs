@@ -16,5 +16,6 @@ mod ranking;
 mod rates;
 mod receipts;
 mod scores;
+mod seasons;
 mod sessions;
 mod shop;

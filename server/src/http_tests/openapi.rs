@@ -17,6 +17,7 @@ const ROUTES: &[(&str, &str)] = &[
     ("get", "/v1/leaderboards/{board}"),
     ("get", "/v1/leaderboards/{board}/around/{id}"),
     ("post", "/v1/leaderboards/{board}/friends"),
+    ("post", "/v1/leaderboards/{board}/players"),
     ("get", "/v1/catalog"),
     ("post", "/v1/users/{id}/items"),
     ("get", "/v1/users/{id}/ledger"),

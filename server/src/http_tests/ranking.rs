@@ -118,8 +118,9 @@ async fn old_versions_change_nothing() {
     let player = server.player("1").await;
     server.score(&player, 10, "a").await;
     let game = &server.app.game;
-    let board = game.boards.default_board();
-    let key = game.boards.key(board);
+    let definition = game.definition();
+    let board = definition.boards.default_board();
+    let key = board.key(game.world.now());
     let id = crate::store::PlayerId::parse(&player.id).expect("an id");
     let old = game.stores.ledger.score(&id, &key).await.expect("read").expect("there");
     server.score(&player, 20, "b").await;
@@ -141,7 +142,7 @@ async fn listings_for_a_rebuild_join_into_the_whole() {
         server.score(player, i64::try_from(n).expect("small"), "r").await;
     }
     let game = &server.app.game;
-    let key = game.boards.key(game.boards.default_board());
+    let key = game.definition().boards.default_board().key(game.world.now());
     let mut after = None;
     let mut seen = 0;
     loop {

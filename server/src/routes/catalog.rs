@@ -56,7 +56,8 @@ fn matches(headers: &HeaderMap, etag: &str) -> bool {
     )
 )]
 async fn catalog(State(app): State<Shared>, _: Caller, headers: HeaderMap) -> Response {
-    let catalogue = &app.game.catalogue;
+    let definition = app.game.definition();
+    let catalogue = &definition.catalogue;
     let cached =
         [(header::ETAG, catalogue.etag().to_owned()), (header::CACHE_CONTROL, "private, max-age=60".to_owned())];
     if matches(&headers, catalogue.etag()) {

@@ -43,7 +43,7 @@ pub struct SubmittedScore {
     previous_best: Option<i64>,
     /// Whether the score that counts changed.
     improved: bool,
-    /// The running season.
+    /// The season it counts in: the running one, or that of the first answer.
     season: String,
     /// When the score that counts was reached.
     achieved_at: Timestamp,
@@ -55,6 +55,8 @@ pub struct SubmittedScore {
 pub struct RankParams {
     /// The default leaderboard if left out.
     board: Option<String>,
+    /// The running one if left out.
+    season: Option<String>,
 }
 
 /// A player's rank.
@@ -68,7 +70,7 @@ pub struct Rank {
     score: i64,
     /// Players on the leaderboard.
     total: u64,
-    /// The running season.
+    /// The season.
     season: String,
     /// True while the ranking is away or being rebuilt: the answer comes from the database, which is slower.
     stale: bool,
@@ -85,6 +87,7 @@ pub struct Rank {
         (status = 401, description = "No valid access token.", body = ProblemDocument, content_type = "application/problem+json"),
         (status = 403, description = "Another player's.", body = ProblemDocument, content_type = "application/problem+json"),
         (status = 404, description = "No such player or leaderboard.", body = ProblemDocument, content_type = "application/problem+json"),
+        (status = 409, description = "The leaderboard's season has ended and it has no other.", body = ProblemDocument, content_type = "application/problem+json"),
         (status = 422, description = "Wrong values, or the run_id was used for another score.", body = ProblemDocument, content_type = "application/problem+json"),
     )
 )]
@@ -106,7 +109,7 @@ async fn submit(
         best: submitted.result.best,
         previous_best: submitted.result.previous_best,
         improved: submitted.result.improved,
-        season: app.game.boards.season().to_owned(),
+        season: submitted.result.season,
         achieved_at: submitted.result.achieved_at,
     }))
 }
@@ -120,7 +123,7 @@ async fn submit(
         (status = 200, body = Rank),
         (status = 401, description = "No valid access token.", body = ProblemDocument, content_type = "application/problem+json"),
         (status = 403, description = "Another player's.", body = ProblemDocument, content_type = "application/problem+json"),
-        (status = 404, description = "No such player or leaderboard, or no score on it.", body = ProblemDocument, content_type = "application/problem+json"),
+        (status = 404, description = "No such player, leaderboard or season, or no score on it.", body = ProblemDocument, content_type = "application/problem+json"),
     )
 )]
 async fn rank(
@@ -128,8 +131,8 @@ async fn rank(
     Owner(player): Owner,
     Params(params): Params<RankParams>,
 ) -> Result<Json<Rank>, Problem> {
-    let board = app.game.boards.find(params.board.as_deref())?.name.clone();
-    let standing = score::rank(&app.game, &player, Some(&board)).await?;
+    let board = app.game.definition().boards.find(params.board.as_deref())?.name.clone();
+    let standing = score::rank(&app.game, &player, Some(&board), params.season.as_deref()).await?;
     Ok(Json(Rank {
         board,
         rank: standing.entry.rank,

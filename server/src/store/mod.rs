@@ -10,6 +10,7 @@ mod ports;
 mod rank_key;
 mod receipt_records;
 mod records;
+mod season_records;
 mod settings;
 
 pub mod aws;
@@ -30,4 +31,5 @@ pub use records::{
     Account, AccountOutcome, Advance, Item, NewAccount, Player, PlayerId, Profile, RankPage, RankedEntry, ScoreOutcome,
     ScoreResult, ScoreRow, ScoreWrite, SessionRow,
 };
+pub use season_records::{Closing, Reward, RewardEvent, Rewards, SeasonRow, SeasonState, SettleOutcome, Settlement};
 pub use settings::{AwsSettings, CacheSettings, DatabaseSettings, LogSettings};

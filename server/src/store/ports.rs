@@ -6,9 +6,10 @@ use async_trait::async_trait;
 use jiff::{Timestamp, civil::Date};
 
 use super::{
-    AccountOutcome, AppStore, BoardKey, Event, EventPage, Grant, GrantOutcome, LedgerEntry, LogPosition, NewAccount,
-    Order, PlayerId, Profile, PurchaseOrder, PurchaseOutcome, PurchaseRow, RankKey, RankPage, RankedEntry,
-    ReceiptOutcome, ReceiptRow, ReceiptWrite, ScoreOutcome, ScoreRow, ScoreWrite, SessionRow, StoreError, WriteReport,
+    AccountOutcome, AppStore, BoardKey, Closing, Event, EventPage, Grant, GrantOutcome, LedgerEntry, LogPosition,
+    NewAccount, Order, PlayerId, Profile, PurchaseOrder, PurchaseOutcome, PurchaseRow, RankKey, RankPage, RankedEntry,
+    ReceiptOutcome, ReceiptRow, ReceiptWrite, ScoreOutcome, ScoreRow, ScoreWrite, SeasonRow, SessionRow, SettleOutcome,
+    Settlement, StoreError, WriteReport,
 };
 
 /// The truth: players, sessions, scores, coins, items, and the outbox. Migrated and usable once it is opened.
@@ -63,6 +64,21 @@ pub trait Ledger: Send + Sync {
         after: Option<&PlayerId>,
         limit: u32,
     ) -> Result<Vec<ScoreRow>, StoreError>;
+
+    /// A season that has an end, if a score was recorded in it.
+    async fn season(&self, key: &BoardKey) -> Result<Option<SeasonRow>, StoreError>;
+    /// The seasons that are not settled yet.
+    async fn unsettled_seasons(&self) -> Result<Vec<SeasonRow>, StoreError>;
+    /// Closes an open season: waits for the scores that are being recorded in it, and takes no more. Changes nothing
+    /// that was closed before.
+    async fn close_season(&self, closing: &Closing) -> Result<(), StoreError>;
+    /// The next step of settling a closed season, the best players first: their final lines, rewards, ledger entries and
+    /// events, all or nothing. Of concurrent calls one does the step.
+    async fn settle_season(&self, settlement: &Settlement) -> Result<SettleOutcome, StoreError>;
+    /// The final lines of a settled season, behind the first `skip`.
+    async fn final_page(&self, key: &BoardKey, skip: u64, limit: u32) -> Result<Vec<RankedEntry>, StoreError>;
+    /// The final lines of these players in a settled season, in order of rank.
+    async fn final_lines(&self, key: &BoardKey, players: &[PlayerId]) -> Result<Vec<RankedEntry>, StoreError>;
 
     /// The purchase that this key is bound to.
     async fn purchase(&self, player: &PlayerId, key: &str) -> Result<Option<PurchaseRow>, StoreError>;
@@ -179,6 +195,8 @@ pub trait Ranking: Send + Sync {
     /// Whether this process shall keep the ranking for all that share it: one `owner` at a time, until it has not asked
     /// for this long.
     async fn lead(&self, owner: &str, at_most: Duration) -> Result<bool, StoreError>;
+    /// Drops a board that is not asked for any more.
+    async fn forget(&self, board: &BoardKey) -> Result<(), StoreError>;
     /// Reaches the ranking.
     async fn check(&self) -> Result<(), StoreError>;
     /// Closes the connections.

@@ -148,10 +148,20 @@ pub struct ScoreWrite {
     pub payload_hash: Vec<u8>,
     /// Now.
     pub at: Timestamp,
+    /// When the season ends; unset: never. From then on, or when it was closed before, it takes no score.
+    pub ends_at: Option<Timestamp>,
     /// Decides, inside the transaction, what stands.
     pub advance: Advance,
     /// Goes to the outbox in the same transaction.
     pub event: Event,
+}
+
+impl ScoreWrite {
+    /// Whether it comes after the end of its season.
+    #[must_use]
+    pub fn is_late(&self) -> bool {
+        self.ends_at.is_some_and(|ends_at| ends_at <= self.at)
+    }
 }
 
 /// What a recorded score led to. Kept with the run, so that a repeat is answered alike.
@@ -165,6 +175,8 @@ pub struct ScoreResult {
     pub improved: bool,
     /// When what stands was reached.
     pub achieved_at: Timestamp,
+    /// The season it counts in.
+    pub season: String,
 }
 
 /// What recording a score came to.
@@ -177,7 +189,7 @@ pub enum ScoreOutcome {
         /// For the ranking.
         row: ScoreRow,
     },
-    /// The run was recorded before with the same payload; `row` is the standing now.
+    /// The run was recorded before with the same payload, in this season or an earlier one; `row` is the standing now.
     Repeated {
         /// The first answer.
         result: ScoreResult,
@@ -186,6 +198,8 @@ pub enum ScoreOutcome {
     },
     /// The run was recorded before with another payload.
     RunConflict,
+    /// The season takes no more scores, and the run was not recorded before.
+    SeasonOver,
     /// No such player.
     UnknownPlayer,
 }

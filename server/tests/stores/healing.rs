@@ -3,13 +3,13 @@
 use std::sync::Arc;
 
 use jiff::civil::Date;
-use server::domain::board::{Board, Boards};
+use server::domain::board::{Board, Boards, Seasons};
 use server::domain::clock::World;
 use server::domain::keys::SigningKeys;
 use server::domain::reconcile::Reconciler;
 use server::domain::relay::Relay;
 use server::domain::shop::Catalogue;
-use server::domain::{Game, Rules};
+use server::domain::{Definition, Game, Rules};
 use server::store::aws::{DynamoLog, RedisRanking};
 use server::store::{BoardKey, Event, Order, PlayerId, ScoreOutcome, Stores, day_of};
 
@@ -31,9 +31,11 @@ fn game(stores: &Stores, board: &BoardKey) -> Arc<Game> {
         refresh_lifetime: std::time::Duration::from_secs(600),
     };
     let keys = SigningKeys::from_base64("MDEyMzQ1Njc4OTAxMjM0NTY3ODkwMTIzNDU2Nzg5MDE=", None).expect("32 bytes");
-    let boards = Boards::new(Board::named(&board.board), Vec::new(), board.season.clone());
+    let endless = Seasons::Endless(board.season.clone());
+    let boards = Boards::new(Board { seasons: endless, ..Board::named(&board.board) }, Vec::new());
     let catalogue = Catalogue::new(Catalogue::starter()).expect("sound");
-    Arc::new(Game::new(stores.clone(), World::default(), boards, catalogue, rules, &keys))
+    let definition = Definition { boards, catalogue };
+    Arc::new(Game::new(stores.clone(), World::default(), definition, rules, &keys))
 }
 
 /// Commits a score as a server does that is killed before it tells the ranking.

@@ -12,6 +12,7 @@ mod purchases;
 mod ranking;
 mod receipts;
 mod scores;
+mod seasons;
 mod sessions;
 
 /// Runs each of these tests on both backends.

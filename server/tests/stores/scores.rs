@@ -33,11 +33,22 @@ async fn the_rule_of_the_board_decides(backend: Backend) {
     let (who, board) = (player(&*ledger.store, 0).await, board());
     let (result, row) =
         recorded(ledger.record_score(&score(&who, &board, i64::MAX - 1, "r1", at(1))).await.expect("records"));
-    let expected = ScoreResult { previous_best: None, best: i64::MAX - 1, improved: true, achieved_at: at(1) };
+    let expected = ScoreResult {
+        previous_best: None,
+        best: i64::MAX - 1,
+        improved: true,
+        achieved_at: at(1),
+        season: "s1".to_owned(),
+    };
     assert_eq!((result, row.version), (expected, 1));
     let (result, row) = recorded(ledger.record_score(&score(&who, &board, 7, "r2", at(2))).await.expect("records"));
-    let expected =
-        ScoreResult { previous_best: Some(i64::MAX - 1), best: i64::MAX - 1, improved: false, achieved_at: at(1) };
+    let expected = ScoreResult {
+        previous_best: Some(i64::MAX - 1),
+        best: i64::MAX - 1,
+        improved: false,
+        achieved_at: at(1),
+        season: "s1".to_owned(),
+    };
     assert_eq!(result, expected);
     // What does not change what stands changes no version.
     assert_eq!((row.version, row.key.score, row.key.achieved_at), (1, i64::MAX - 1, at(1)));

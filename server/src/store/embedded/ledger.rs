@@ -6,12 +6,13 @@ use jiff::Timestamp;
 use super::{
     account, coins,
     db::{Db, failed},
-    grants, outbox, receipts, scores, turns,
+    grants, outbox, receipts, scores, seasons, turns,
 };
 use crate::store::{
-    AccountOutcome, AppStore, BoardKey, Event, Grant, GrantOutcome, Ledger, LedgerEntry, NewAccount, Order, PlayerId,
-    Profile, PurchaseOrder, PurchaseOutcome, PurchaseRow, RankKey, ReceiptOutcome, ReceiptRow, ReceiptWrite,
-    ScoreCursor, ScoreOutcome, ScoreRow, ScoreWrite, SessionRow, StoreError,
+    AccountOutcome, AppStore, BoardKey, Closing, Event, Grant, GrantOutcome, Ledger, LedgerEntry, NewAccount, Order,
+    PlayerId, Profile, PurchaseOrder, PurchaseOutcome, PurchaseRow, RankKey, RankedEntry, ReceiptOutcome, ReceiptRow,
+    ReceiptWrite, ScoreCursor, ScoreOutcome, ScoreRow, ScoreWrite, SeasonRow, SessionRow, SettleOutcome, Settlement,
+    StoreError,
 };
 
 /// The ledger in a SQLite file.
@@ -104,6 +105,30 @@ impl Ledger for SqliteLedger {
         limit: u32,
     ) -> Result<Vec<ScoreRow>, StoreError> {
         scores::all(&self.db, board, after, limit).await
+    }
+
+    async fn season(&self, key: &BoardKey) -> Result<Option<SeasonRow>, StoreError> {
+        seasons::read(&self.db, key).await
+    }
+
+    async fn unsettled_seasons(&self) -> Result<Vec<SeasonRow>, StoreError> {
+        seasons::unsettled(&self.db).await
+    }
+
+    async fn close_season(&self, closing: &Closing) -> Result<(), StoreError> {
+        seasons::close(&self.db, closing).await
+    }
+
+    async fn settle_season(&self, settlement: &Settlement) -> Result<SettleOutcome, StoreError> {
+        seasons::settle(&self.db, settlement).await
+    }
+
+    async fn final_page(&self, key: &BoardKey, skip: u64, limit: u32) -> Result<Vec<RankedEntry>, StoreError> {
+        seasons::page(&self.db, key, skip, limit).await
+    }
+
+    async fn final_lines(&self, key: &BoardKey, players: &[PlayerId]) -> Result<Vec<RankedEntry>, StoreError> {
+        seasons::lines(&self.db, key, players).await
     }
 
     async fn purchase(&self, player: &PlayerId, key: &str) -> Result<Option<PurchaseRow>, StoreError> {

@@ -11,6 +11,7 @@ mod outbox;
 mod ranking;
 mod receipts;
 mod scores;
+mod seasons;
 mod turns;
 
 use std::{path::Path, sync::Arc};

@@ -206,6 +206,11 @@ impl Ranking for InProcessRanking {
         Ok(true)
     }
 
+    async fn forget(&self, board: &BoardKey) -> Result<(), StoreError> {
+        self.boards.write().unwrap_or_else(PoisonError::into_inner).remove(board);
+        Ok(())
+    }
+
     async fn check(&self) -> Result<(), StoreError> {
         Ok(())
     }

@@ -5,7 +5,7 @@ use sqlx::{Sqlite, Transaction, sqlite::SqliteRow};
 
 use super::{
     db::{Db, column, failed, player as player_in, timestamp},
-    outbox,
+    outbox, seasons,
 };
 use crate::store::{
     BoardKey, Order, PlayerId, RankKey, ScoreCursor, ScoreOutcome, ScoreResult, ScoreRow, ScoreWrite, StoreError,
@@ -54,10 +54,19 @@ pub(super) async fn record(db: &Db, write: &ScoreWrite) -> Result<ScoreOutcome, 
     let current = read_score(&mut *tx, &write.player, &write.board).await?;
     if let Some(run) = recorded_run(&mut tx, write).await? {
         let hash: Vec<u8> = column(&run, "payload_hash")?;
-        return match current {
-            Some(row) if hash == write.payload_hash => Ok(ScoreOutcome::Repeated { result: result_of_run(&run)?, row }),
-            _ => Ok(ScoreOutcome::RunConflict),
-        };
+        if hash != write.payload_hash {
+            return Ok(ScoreOutcome::RunConflict);
+        }
+        let result = result_of_run(&run, write)?;
+        // A run of another season still has its answer: what it led to.
+        let row = current.unwrap_or_else(|| ScoreRow {
+            key: RankKey { score: result.best, achieved_at: result.achieved_at, player: write.player.clone() },
+            version: 0,
+        });
+        return Ok(ScoreOutcome::Repeated { result, row });
+    }
+    if !seasons::takes(&mut tx, write).await? {
+        return Ok(ScoreOutcome::SeasonOver);
     }
     let (row, result) = advance(&mut tx, write, current).await?;
     insert_run(&mut tx, write, &result).await?;
@@ -75,12 +84,14 @@ async fn recorded_run(tx: &mut Transaction<'_, Sqlite>, write: &ScoreWrite) -> R
         .map_err(failed(RECORD))
 }
 
-fn result_of_run(run: &SqliteRow) -> Result<ScoreResult, StoreError> {
+fn result_of_run(run: &SqliteRow, write: &ScoreWrite) -> Result<ScoreResult, StoreError> {
     Ok(ScoreResult {
         previous_best: column(run, "previous_best")?,
         best: column(run, "best")?,
         improved: column(run, "improved")?,
         achieved_at: timestamp(run, "achieved_at")?,
+        // The release before did not write it down, and knew one season.
+        season: column::<Option<String>>(run, "season")?.unwrap_or_else(|| write.board.season.clone()),
     })
 }
 
@@ -107,6 +118,7 @@ async fn advance(
         best: row.key.score,
         improved,
         achieved_at: row.key.achieved_at,
+        season: write.board.season.clone(),
     };
     Ok((row, result))
 }
@@ -135,8 +147,8 @@ async fn insert_run(
     result: &ScoreResult,
 ) -> Result<(), StoreError> {
     sqlx::query(
-        "INSERT INTO runs (player, run_id, payload_hash, previous_best, best, improved, achieved_at, at) \
-         VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+        "INSERT INTO runs (player, run_id, payload_hash, previous_best, best, improved, achieved_at, at, season) \
+         VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
     )
     .bind(write.player.as_str())
     .bind(&write.run_id)
@@ -146,6 +158,7 @@ async fn insert_run(
     .bind(result.improved)
     .bind(result.achieved_at.as_microsecond())
     .bind(write.at.as_microsecond())
+    .bind(&result.season)
     .execute(&mut **tx)
     .await
     .map_err(failed(RECORD))?;

@@ -99,6 +99,7 @@ pub fn score(player: &PlayerId, board: &BoardKey, score: i64, run_id: &str, at: 
         run_id: run_id.to_owned(),
         payload_hash: score.to_be_bytes().to_vec(),
         at,
+        ends_at: None,
         advance: highest,
         event: event(player, "score", at),
     }

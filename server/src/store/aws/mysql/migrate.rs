@@ -51,6 +51,10 @@ pub(super) const MIGRATIONS: &[Migration] = migrations![
     22 "0022_coin_ledger_owed",
     23 "0023_receipts",
     24 "0024_turns",
+    30 "0030_score_runs_season",
+    31 "0031_seasons",
+    32 "0032_season_ranks",
+    33 "0033_scores_by_rank_ascending",
 ];
 
 /// To reach the database at start: a new one may still be coming up.

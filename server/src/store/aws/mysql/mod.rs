@@ -16,6 +16,7 @@ mod receipts;
 mod rows;
 mod score_plan;
 mod scores;
+mod seasons;
 mod turns;
 mod upkeep;
 
@@ -28,9 +29,10 @@ use jiff::Timestamp;
 use self::group::GroupWriter;
 use self::pool::Database;
 use crate::store::{
-    AccountOutcome, AppStore, BoardKey, DatabaseSettings, Event, Grant, GrantOutcome, Ledger, LedgerEntry, NewAccount,
-    Order, PlayerId, Profile, PurchaseOrder, PurchaseOutcome, PurchaseRow, RankKey, ReceiptOutcome, ReceiptRow,
-    ReceiptWrite, ScoreCursor, ScoreOutcome, ScoreRow, ScoreWrite, SessionRow, StoreError,
+    AccountOutcome, AppStore, BoardKey, Closing, DatabaseSettings, Event, Grant, GrantOutcome, Ledger, LedgerEntry,
+    NewAccount, Order, PlayerId, Profile, PurchaseOrder, PurchaseOutcome, PurchaseRow, RankKey, RankedEntry,
+    ReceiptOutcome, ReceiptRow, ReceiptWrite, ScoreCursor, ScoreOutcome, ScoreRow, ScoreWrite, SeasonRow, SessionRow,
+    SettleOutcome, Settlement, StoreError,
 };
 
 /// Transactions at once of each sort of write that is grouped.
@@ -207,6 +209,43 @@ impl Ledger for MySqlLedger {
         // Not from a replica: what it lags behind by would be missing from the ranking.
         run!(self.primary, "reading a board", [board = board.clone(), after = after.cloned()], |c| {
             scores::all(c, &board, Option::as_ref(&after), limit)
+        })
+    }
+
+    async fn season(&self, key: &BoardKey) -> Result<Option<SeasonRow>, StoreError> {
+        run!(self.primary, "reading a season", [key = key.clone()], |c| seasons::read(c, &key))
+    }
+
+    async fn unsettled_seasons(&self) -> Result<Vec<SeasonRow>, StoreError> {
+        run!(self.primary, "reading the seasons", [], |c| seasons::unsettled(c))
+    }
+
+    async fn close_season(&self, closing: &Closing) -> Result<(), StoreError> {
+        run!(self.primary, "closing a season", [closing = closing.clone()], |c| seasons::close(c, &closing))
+    }
+
+    async fn settle_season(&self, settlement: &Settlement) -> Result<SettleOutcome, StoreError> {
+        run!(self.primary, "settling a season", [settlement = settlement.clone()], |c| seasons::settle(c, &settlement))
+    }
+
+    async fn final_page(&self, key: &BoardKey, skip: u64, limit: u32) -> Result<Vec<RankedEntry>, StoreError> {
+        // It does not change any more: what a replica has of it is right, if it has all.
+        if let Some(replica) = self.replica() {
+            let page = run!(replica, "reading a final board", [key = key.clone()], |c| {
+                seasons::page(c, &key, skip, limit)
+            });
+            if let Ok(entries) = page
+                && entries.len() == limit as usize
+            {
+                return Ok(entries);
+            }
+        }
+        run!(self.primary, "reading a final board", [key = key.clone()], |c| seasons::page(c, &key, skip, limit))
+    }
+
+    async fn final_lines(&self, key: &BoardKey, players: &[PlayerId]) -> Result<Vec<RankedEntry>, StoreError> {
+        run!(self.primary, "reading final ranks", [key = key.clone(), players = players.to_vec()], |c| {
+            seasons::lines(c, &key, &players)
         })
     }
 

@@ -1,6 +1,7 @@
 //! Boards in order of rank, for when the ranking itself is away.
 
 use sqlx::MySqlConnection;
+use sqlx::mysql::MySqlRow;
 
 use super::error::DbError;
 use super::rows::{get, get_player, get_time};
@@ -63,13 +64,46 @@ pub(super) async fn slice(
         }
     };
     let query = sqlx::query(sql).bind(&board.board).bind(&board.season).bind(limit).bind(skip);
-    let rows = query.fetch_all(connection).await?;
-    let key = |row| {
-        Ok(RankKey {
-            score: get(row, "score")?,
-            achieved_at: get_time(row, "achieved_at")?,
-            player: get_player(row, "user_id")?,
-        })
+    query.fetch_all(connection).await?.iter().map(key_of).collect()
+}
+
+/// Standings in order of rank, behind this key.
+pub(super) async fn behind(
+    connection: &mut MySqlConnection,
+    board: &BoardKey,
+    order: Order,
+    after: &RankKey,
+    limit: u32,
+) -> Result<Vec<RankKey>, DbError> {
+    // The score's bound apart, so that the index is entered there.
+    let sql = match order {
+        Order::Descending => {
+            "SELECT user_id, score, achieved_at FROM scores WHERE board = ? AND season = ? AND score <= ? \
+             AND (score < ? OR achieved_at > ? OR (achieved_at = ? AND user_id > ?)) \
+             ORDER BY score DESC, achieved_at, user_id LIMIT ?"
+        }
+        Order::Ascending => {
+            "SELECT user_id, score, achieved_at FROM scores WHERE board = ? AND season = ? AND score >= ? \
+             AND (score > ? OR achieved_at > ? OR (achieved_at = ? AND user_id > ?)) \
+             ORDER BY score, achieved_at, user_id LIMIT ?"
+        }
     };
-    rows.iter().map(key).collect()
+    let query = sqlx::query(sql)
+        .bind(&board.board)
+        .bind(&board.season)
+        .bind(after.score)
+        .bind(after.score)
+        .bind(after.achieved_at.as_microsecond())
+        .bind(after.achieved_at.as_microsecond())
+        .bind(after.player.as_str())
+        .bind(limit);
+    query.fetch_all(connection).await?.iter().map(key_of).collect()
+}
+
+fn key_of(row: &MySqlRow) -> Result<RankKey, DbError> {
+    Ok(RankKey {
+        score: get(row, "score")?,
+        achieved_at: get_time(row, "achieved_at")?,
+        player: get_player(row, "user_id")?,
+    })
 }

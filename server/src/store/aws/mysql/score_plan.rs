@@ -43,11 +43,12 @@ enum Step {
     Repeated(PlayerId, ScoreResult),
     Conflict,
     Unknown,
+    Over,
 }
 
 impl Plan {
-    /// Applies the writes one after the other.
-    pub fn new(writes: &[ScoreWrite], standings: Standings, before: &Recorded) -> Self {
+    /// Applies the writes one after the other; where the season is not `open`, only repeats are answered.
+    pub fn new(writes: &[ScoreWrite], standings: Standings, before: &Recorded, open: bool) -> Self {
         let mut plan =
             Self { steps: Vec::with_capacity(writes.len()), fresh: Vec::new(), standings, changed: BTreeMap::new() };
         let mut now = Recorded::new();
@@ -57,6 +58,7 @@ impl Plan {
                 _ if !plan.standings.contains_key(&write.player) => Step::Unknown,
                 Some((hash, _)) if *hash != write.payload_hash => Step::Conflict,
                 Some((_, result)) => Step::Repeated(run.0, result.clone()),
+                None if !open || write.is_late() => Step::Over,
                 None => {
                     let result = plan.advance(write);
                     plan.fresh.push((index, result.clone()));
@@ -86,7 +88,7 @@ impl Plan {
             *slot = Some(Standing { score, achieved_at, version });
             self.changed.insert(write.player.clone(), at);
         }
-        ScoreResult { previous_best, best: score, improved, achieved_at }
+        ScoreResult { previous_best, best: score, improved, achieved_at, season: write.board.season.clone() }
     }
 
     /// The rows to write: player, what stands, since when.
@@ -105,9 +107,10 @@ impl Plan {
                 let (player, result) = match step {
                     Step::Unknown => return ScoreOutcome::UnknownPlayer,
                     Step::Conflict => return ScoreOutcome::RunConflict,
+                    Step::Over => return ScoreOutcome::SeasonOver,
                     Step::Recorded(player, result) | Step::Repeated(player, result) => (player, result.clone()),
                 };
-                // A run whose board was removed since still has its answer: what it led to.
+                // A run of another season still has its answer: what it led to.
                 let standing = self.standings.get(player).copied().flatten().unwrap_or(Standing {
                     score: result.best,
                     achieved_at: result.achieved_at,
@@ -155,6 +158,7 @@ mod tests {
             run_id: run.to_owned(),
             payload_hash: score.to_be_bytes().to_vec(),
             at: at(second),
+            ends_at: None,
             advance: best,
             event,
         }
@@ -164,7 +168,8 @@ mod tests {
     fn runs_of_one_player_in_a_batch_follow_each_other() {
         let writes =
             [write("a", 10, "r1", 1), write("a", 30, "r2", 2), write("a", 20, "r3", 3), write("b", 5, "r4", 4)];
-        let plan = Plan::new(&writes, HashMap::from([(player("a"), None), (player("b"), None)]), &Recorded::new());
+        let plan =
+            Plan::new(&writes, HashMap::from([(player("a"), None), (player("b"), None)]), &Recorded::new(), true);
         let results: Vec<_> = plan.fresh.iter().map(|(_, r)| (r.previous_best, r.best, r.improved)).collect();
         assert_eq!(results, [(None, 10, true), (Some(10), 30, true), (Some(30), 30, false), (None, 5, true)]);
         let a = Standing { score: 30, achieved_at: at(2), version: 2 };
@@ -175,11 +180,30 @@ mod tests {
     #[test]
     fn a_repeat_inside_the_batch_changes_nothing() {
         let writes = [write("a", 10, "r", 1), write("a", 10, "r", 2), write("a", 11, "r", 3), write("x", 1, "r", 4)];
-        let plan = Plan::new(&writes, HashMap::from([(player("a"), None)]), &Recorded::new());
+        let plan = Plan::new(&writes, HashMap::from([(player("a"), None)]), &Recorded::new(), true);
         let outcomes = plan.outcomes();
         assert!(matches!(&outcomes[0], ScoreOutcome::Recorded { row, .. } if row.version == 1));
         assert!(matches!(&outcomes[1], ScoreOutcome::Repeated { result, .. } if result.best == 10));
         assert_eq!(outcomes[2..], [ScoreOutcome::RunConflict, ScoreOutcome::UnknownPlayer]);
         assert_eq!(plan.fresh.len(), 1);
+    }
+
+    #[test]
+    fn a_season_that_is_over_answers_repeats_alone() {
+        let late = ScoreWrite { ends_at: Some(at(5)), ..write("a", 20, "new", 5) };
+        let first = Plan::new(&[write("a", 10, "r", 1)], HashMap::from([(player("a"), None)]), &Recorded::new(), true);
+        let known = Recorded::from([(
+            (player("a"), "r".to_owned()),
+            (vec![0, 0, 0, 0, 0, 0, 0, 10], first.fresh[0].1.clone()),
+        )]);
+        let writes = [write("a", 10, "r", 6), late.clone()];
+        for open in [true, false] {
+            let plan = Plan::new(&writes, HashMap::from([(player("a"), None)]), &known, open);
+            assert!(matches!(&plan.outcomes()[..], [ScoreOutcome::Repeated { .. }, ScoreOutcome::SeasonOver]));
+            assert!(plan.changes().is_empty());
+        }
+        let punctual = ScoreWrite { at: at(4), ..late };
+        let plan = Plan::new(&[punctual], HashMap::from([(player("a"), None)]), &Recorded::new(), false);
+        assert_eq!(plan.outcomes(), [ScoreOutcome::SeasonOver], "it was closed before");
     }
 }

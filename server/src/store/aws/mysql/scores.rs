@@ -13,6 +13,7 @@ use super::outbox;
 use super::pool::{begin, commit, rollback};
 use super::rows::{get, get_player, get_time, places, runs, values};
 use super::score_plan::{Plan, Recorded, Standing, Standings};
+use super::seasons;
 use crate::store::{BoardKey, PlayerId, RankKey, ScoreCursor, ScoreOutcome, ScoreResult, ScoreRow, ScoreWrite};
 
 impl Grouped for ScoreWrite {
@@ -52,10 +53,16 @@ async fn attempt(
     look_up: bool,
 ) -> Result<Vec<ScoreOutcome>, DbError> {
     begin(connection).await?;
+    // Before the players, as who settles the season locks too.
+    let open = match writes.iter().find_map(|write| write.ends_at) {
+        Some(ends_at) => seasons::hold_open(connection, board, ends_at).await?,
+        None => true,
+    };
+    let look_up = look_up || !open || writes.iter().any(ScoreWrite::is_late);
     let standings = lock(connection, board, writes).await?;
     // The players are locked: what is found stays true until the commit.
-    let recorded = if look_up { find_runs(connection, writes).await? } else { Recorded::new() };
-    let plan = Plan::new(writes, standings, &recorded);
+    let recorded = if look_up { find_runs(connection, board, writes).await? } else { Recorded::new() };
+    let plan = Plan::new(writes, standings, &recorded, open);
     if plan.fresh.is_empty() {
         rollback(connection).await?;
         return Ok(plan.outcomes());
@@ -103,8 +110,8 @@ async fn insert_runs(connection: &mut MySqlConnection, writes: &[ScoreWrite], pl
     for run in runs(&plan.fresh) {
         let sql = format!(
             "INSERT INTO score_runs (user_id, run_id, payload_hash, previous_best, best, improved, achieved_at, \
-             recorded_at) VALUES {}",
-            values(run.len(), 8)
+             recorded_at, season) VALUES {}",
+            values(run.len(), 9)
         );
         let mut query = sqlx::query(AssertSqlSafe(sql));
         for (index, result) in run {
@@ -117,7 +124,8 @@ async fn insert_runs(connection: &mut MySqlConnection, writes: &[ScoreWrite], pl
                 .bind(result.best)
                 .bind(result.improved)
                 .bind(result.achieved_at.as_microsecond())
-                .bind(write.at.as_microsecond());
+                .bind(write.at.as_microsecond())
+                .bind(&result.season);
         }
         query.execute(&mut *connection).await?;
     }
@@ -125,12 +133,17 @@ async fn insert_runs(connection: &mut MySqlConnection, writes: &[ScoreWrite], pl
 }
 
 /// Those of these runs that were recorded before.
-async fn find_runs(connection: &mut MySqlConnection, writes: &[ScoreWrite]) -> Result<Recorded, DbError> {
+async fn find_runs(
+    connection: &mut MySqlConnection,
+    board: &BoardKey,
+    writes: &[ScoreWrite],
+) -> Result<Recorded, DbError> {
     let mut recorded = Recorded::new();
     for run in runs(writes) {
         // Row constructors, (a, b) IN (...), are not looked up by key everywhere.
         let sql = format!(
-            "SELECT user_id, run_id, payload_hash, previous_best, best, improved, achieved_at FROM score_runs WHERE {}",
+            "SELECT user_id, run_id, payload_hash, previous_best, best, improved, achieved_at, season \
+             FROM score_runs WHERE {}",
             vec!["(user_id = ? AND run_id = ?)"; run.len()].join(" OR ")
         );
         let mut query = sqlx::query(AssertSqlSafe(sql));
@@ -143,6 +156,8 @@ async fn find_runs(connection: &mut MySqlConnection, writes: &[ScoreWrite]) -> R
                 best: get(&row, "best")?,
                 improved: get(&row, "improved")?,
                 achieved_at: get_time(&row, "achieved_at")?,
+                // The release before did not write it down, and knew one season.
+                season: get::<Option<String>>(&row, "season")?.unwrap_or_else(|| board.season.clone()),
             };
             let run_id =
                 String::from_utf8(get(&row, "run_id")?).map_err(|_| DbError::Corrupt("the id of a run".to_owned()))?;

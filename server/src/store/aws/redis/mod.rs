@@ -38,6 +38,7 @@ struct Scripts {
     keep_build: Script,
     finish_build: Script,
     lead: Script,
+    forget: Script,
     check: Script,
 }
 
@@ -53,6 +54,7 @@ impl Scripts {
             keep_build: Script::new(include_str!("keep_build.lua")),
             finish_build: Script::new(include_str!("finish_build.lua")),
             lead: Script::new(include_str!("lead.lua")),
+            forget: Script::new("return redis.call('UNLINK', KEYS[1], KEYS[2], KEYS[3], KEYS[4])"),
             check: Script::new("redis.call('SET', KEYS[1], '1', 'EX', 60) return redis.call('GET', KEYS[1])"),
         }
     }
@@ -273,6 +275,14 @@ impl Ranking for RedisRanking {
         let mut script = self.scripts.lead.key("rank:leader");
         script.arg(owner).arg(u64::try_from(at_most.as_millis()).unwrap_or(u64::MAX));
         self.primary.run("asking who leads", &script).await
+    }
+
+    async fn forget(&self, board: &BoardKey) -> Result<(), StoreError> {
+        let (keys, build) = (Keys::of(board), Keys::of_build(board));
+        let mut script = self.scripts.forget.key(keys.members);
+        script.key(keys.standings).key(build.members).key(build.standings);
+        let _: redis::Value = self.primary.run("dropping a board", &script).await?;
+        Ok(())
     }
 
     async fn check(&self) -> Result<(), StoreError> {
