@@ -12,19 +12,20 @@ use crate::{
     store::{Reward, Rewards},
 };
 
-fn weekly() -> Board {
+/// Its seasons are shorter than an access token lives.
+fn half_hours() -> Board {
     Board {
         rule: Rule::Sum,
-        seasons: Seasons::Cron(Box::new("0 0 * * MON".parse().expect("a pattern"))),
+        seasons: Seasons::Cron(Box::new("*/30 * * * *".parse().expect("a pattern"))),
         rewards: Rewards(vec![Reward { first: 1, last: 1, coins: 500 }, Reward { first: 2, last: 2, coins: 100 }]),
-        ..Board::named("weekly")
+        ..Board::named("rounds")
     }
 }
 
 async fn start(others: Vec<Board>) -> Server {
     let server = Server::start().await;
     let catalogue = server.app.game.definition().catalogue.clone();
-    server.app.game.redefine(Definition { boards: Boards::new(weekly(), others), catalogue });
+    server.app.game.redefine(Definition { boards: Boards::new(half_hours(), others), catalogue });
     Reconciler::new(server.app.game.clone()).round().await.expect("builds the boards");
     server
 }
@@ -38,7 +39,7 @@ async fn run(server: &Server, player: &Player, score: i64, run: &str) -> Value {
 fn next_season(server: &Server) {
     let game = &server.app.game;
     let now = game.world.now();
-    let ends = weekly().seasons.at(now).ends.expect("it ends");
+    let ends = half_hours().seasons.at(now).ends.expect("it ends");
     server.clock.advance(ends.duration_since(now) + SignedDuration::from_secs(1));
 }
 
@@ -106,15 +107,15 @@ async fn every_read_of_a_past_season_agrees() {
             _ => {}
         }
         let mut answers = vec![
-            server.get(&format!("/v1/leaderboards/weekly?season={season}"), token).await.expect(200),
+            server.get(&format!("/v1/leaderboards/rounds?season={season}"), token).await.expect(200),
             server.get(&format!("/v1/users/{}/rank?season={season}", players[0].id), token).await.expect(200),
         ];
         for player in &players {
-            let path = format!("/v1/leaderboards/weekly/around/{}?radius=2&season={season}", player.id);
+            let path = format!("/v1/leaderboards/rounds/around/{}?radius=2&season={season}", player.id);
             answers.push(server.get(&path, token).await.expect(200));
         }
         for path in ["friends", "players"] {
-            let path = format!("/v1/leaderboards/weekly/{path}?season={season}");
+            let path = format!("/v1/leaderboards/rounds/{path}?season={season}");
             answers.push(server.post(&path, token, body.clone()).await.expect(200));
         }
         let asked = answers.last().expect("there")["players"].as_array().expect("players").clone();
@@ -159,21 +160,21 @@ async fn a_board_whose_only_season_has_ended_takes_no_score_until_its_end_is_mov
         ..Board::named("cup")
     };
     let now = Timestamp::now();
-    let server = start(vec![cup(now + SignedDuration::from_hours(1))]).await;
+    let server = start(vec![cup(now + SignedDuration::from_mins(10))]).await;
     let player = server.player("1").await;
     let path = format!("/v1/users/{}/scores", player.id);
     let score = |run: &str| json!({ "score": 5, "run_id": run, "board": "cup" });
     let first = server.post(&path, &player.token, score("a")).await.expect(200);
-    server.clock.advance(SignedDuration::from_hours(2));
+    server.clock.advance(SignedDuration::from_mins(20));
     server.post(&path, &player.token, score("b")).await.problem(409, "season-over");
     assert_eq!(server.post(&path, &player.token, score("a")).await.expect(200)["best"], first["best"]);
     // Not settled yet: the end can be moved.
     let catalogue = server.app.game.definition().catalogue.clone();
-    let boards = Boards::new(weekly(), vec![cup(now + SignedDuration::from_hours(9))]);
+    let boards = Boards::new(half_hours(), vec![cup(now + SignedDuration::from_mins(30))]);
     server.app.game.redefine(Definition { boards, catalogue });
     assert_eq!(settle(&server).await, Settled::default());
     server.post(&path, &player.token, score("b")).await.expect(200);
-    server.clock.advance(SignedDuration::from_hours(9));
+    server.clock.advance(SignedDuration::from_mins(15));
     assert_eq!(settle(&server).await, Settled { players: 1, paid: 1 });
     server.post(&path, &player.token, score("c")).await.problem(409, "season-over");
     let board = server.get("/v1/leaderboards/cup", &player.token).await.expect(200);
