@@ -187,7 +187,9 @@ fn every_limit_is_one_that_aws_takes() {
     let production = root().join("blueprints/production.toml");
     let production = production.to_str().expect("a path in UTF-8");
     let (mut arns, mut conditions, mut loose) = (0, 0, 0);
-    for asked in [&["policy"][..], &["policy", "--stack", "game-dev"], &["policy", production]] {
+    let inside = edit(&rehearsal(), &[("cidr =", "vpc = \"vpc-0123456789abcdef0\"\ncidr =")]);
+    let inside = aws.blueprint("inside.toml", &inside);
+    for asked in [&["policy"][..], &["policy", "--stack", "game-dev"], &["policy", production], &["policy", &inside]] {
         let policy = aws.done(asked).json();
         for statement in statements(&policy) {
             let sid = statement["Sid"].as_str().expect("a name");

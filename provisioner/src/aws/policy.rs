@@ -12,6 +12,8 @@ pub struct Scope {
     pub region: Option<String>,
     /// The account.
     pub account: Option<String>,
+    /// An existing VPC that the stack is made in.
+    pub vpc: Option<String>,
     /// Hosted zones whose records are changed.
     pub zones: Vec<String>,
 }
@@ -89,6 +91,11 @@ const STATEMENTS: &[Statement] = &[
         "ec2:ReplaceRoute", "ec2:ReplaceRouteTableAssociation", "ec2:RevokeSecurityGroupEgress",
         "ec2:RevokeSecurityGroupIngress",
     ] },
+    // An existing VPC carries no tags of the stack.
+    Statement { sid: "NetworkUse", only: Only::Listed, actions: &[
+        "ec2:AttachInternetGateway", "ec2:CreateRouteTable", "ec2:CreateSecurityGroup", "ec2:CreateSubnet",
+        "ec2:CreateVpcEndpoint", "ec2:DetachInternetGateway",
+    ], resources: &["arn:{partition}:ec2:{region}:{account}:vpc/{vpc}"] },
     // Asked as a dry run; AWS asks for it where a group is made from a launch template.
     Statement { sid: "Launch", actions: &["ec2:RunInstances"], resources: ANY,
         only: Only::If("ArnLike", "ec2:LaunchTemplate", &["arn:{partition}:ec2:{region}:{account}:launch-template/*"]) },
@@ -215,7 +222,7 @@ const STATEMENTS: &[Statement] = &[
 
 /// The policy as a document.
 pub fn policy(scope: &Scope) -> Value {
-    let statements: Vec<Value> = STATEMENTS.iter().map(|statement| scope.statement(statement)).collect();
+    let statements: Vec<Value> = scope.statements().map(|statement| scope.statement(statement)).collect();
     json!({"Version": "2012-10-17", "Statement": statements})
 }
 
@@ -223,7 +230,7 @@ pub fn policy(scope: &Scope) -> Value {
 pub fn parts(scope: &Scope, longest: usize) -> Vec<Value> {
     let mut parts: Vec<Vec<Value>> = vec![Vec::new()];
     let document = |statements: &[Value]| json!({"Version": "2012-10-17", "Statement": statements});
-    for statement in STATEMENTS.iter().map(|statement| scope.statement(statement)) {
+    for statement in scope.statements().map(|statement| scope.statement(statement)) {
         let Some(part) = parts.last_mut() else { break };
         part.push(statement);
         if part.len() > 1 && document(part).to_string().len() > longest {
@@ -255,10 +262,15 @@ pub fn questions(scope: &Scope) -> Vec<Question> {
         resources: statement.resources.iter().filter(|arn| **arn != "*").map(|arn| scope.filled(arn)).collect(),
         context: scope.test(&statement.only).map(|(_, key, values)| (key, values)).into_iter().collect(),
     };
-    STATEMENTS.iter().map(question).collect()
+    scope.statements().map(question).collect()
 }
 
 impl Scope {
+    /// The statements that it needs.
+    fn statements(&self) -> impl Iterator<Item = &'static Statement> {
+        STATEMENTS.iter().filter(|statement| statement.sid != "NetworkUse" || self.vpc.is_some())
+    }
+
     fn statement(&self, statement: &Statement) -> Value {
         let resources: Vec<String> = statement.resources.iter().map(|arn| self.filled(arn)).collect();
         let mut document = json!({
@@ -311,6 +323,7 @@ impl Scope {
             .replace("{partition}", partition)
             .replace("{region}", &any(&self.region))
             .replace("{account}", &any(&self.account))
+            .replace("{vpc}", &any(&self.vpc))
             .replace("{name}", &any(&self.stack));
         for (place, longest) in [("{stack}", 64), ("{stack23}", 23), ("{stack31}", 31), ("{stack50}", 50)] {
             text = text.replace(&format!("{place}*"), &self.beginning(longest));

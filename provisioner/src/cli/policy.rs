@@ -30,6 +30,7 @@ pub fn run(run: &Run, args: &Args) -> Outcome {
         scope = Scope {
             stack: Some(blueprint.stack_name()),
             zones: zones.flatten().collect(),
+            vpc: blueprint.network.as_ref().and_then(|network| network.vpc.clone()),
             region: Some(blueprint.stack.region),
             account: blueprint.stack.account,
         };

@@ -29,6 +29,7 @@ pub async fn check(cx: &Cx, blueprint: &Blueprint) -> Checked {
         stack: Some(cx.stack.name.clone()),
         region: Some(cx.stack.home.clone()),
         account: Some(cx.stack.account.clone()),
+        vpc: blueprint.network.as_ref().and_then(|network| network.vpc.clone()),
         zones: blueprint.domain.iter().map(|domain| domain.zone.clone()).collect(),
     };
     let mut asked: FuturesUnordered<_> = questions(&scope)
