@@ -14,6 +14,7 @@ mod client;
 mod cluster;
 mod flush;
 mod instances;
+mod seasons;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
