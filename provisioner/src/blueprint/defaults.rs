@@ -105,6 +105,7 @@ impl Default for Servers {
             https_port: 443,
             http: HttpMode::Serve,
             artifact: None,
+            game_file: None,
         }
     }
 }

@@ -195,6 +195,9 @@ pub struct Servers {
     /// The server binary that a new stack starts with, relative to the blueprint's directory; `None`: the one beside
     /// `provision`.
     pub artifact: Option<PathBuf>,
+    /// The game file (boards, seasons, catalogue), relative to the blueprint's directory; `None`: the server's own defaults.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub game_file: Option<PathBuf>,
 }
 
 /// Where CloudFront serves from.

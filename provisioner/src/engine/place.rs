@@ -80,6 +80,14 @@ pub enum PlaceError {
         /// Why.
         source: Box<CallError>,
     },
+    /// The game file cannot be used.
+    #[error("the game file {path} of [servers] cannot be used: {why}", path = .path.display())]
+    GameFile {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        why: String,
+    },
     /// No server binary.
     #[error(
         "there is no server binary to deploy ({looked}); build it with `make release` or name it in [servers] artifact"
@@ -122,7 +130,15 @@ pub async fn place(aws: &Aws, blueprint: &Blueprint, account: &str) -> Result<Pl
         existing::internet_gateway(aws, &stack, blueprint)
     );
     let ((offered, hosted), internet_gateway) = both((zones, vpc))?;
-    Ok(Place { stack, zones: offered, zone_id: hosted.0, parent_zone_id: hosted.1, internet_gateway, artifact: None })
+    Ok(Place {
+        stack,
+        zones: offered,
+        zone_id: hosted.0,
+        parent_zone_id: hosted.1,
+        internet_gateway,
+        artifact: None,
+        game_file: None,
+    })
 }
 
 /// Both, or all that stands against either.
@@ -183,4 +199,20 @@ pub fn artifact(blueprint: &Blueprint, blueprint_directory: &Path) -> Result<Opt
         }
         Err(source) => Err(PlaceError::Artifact { path, source }),
     }
+}
+
+/// The largest game file that is taken, in bytes.
+const LARGEST_GAME_FILE: usize = 1 << 20;
+
+/// The game file of `[servers] game_file`, beside the blueprint: TOML, whose meaning the server checks.
+pub fn game_file(blueprint: &Blueprint, blueprint_directory: &Path) -> Result<Option<Artifact>, PlaceError> {
+    let Some(path) = blueprint.servers.as_ref().and_then(|servers| servers.game_file.as_ref()) else { return Ok(None) };
+    let path = blueprint_directory.join(path);
+    let wrong = |why: String| PlaceError::GameFile { path: path.clone(), why };
+    let text = std::fs::read_to_string(&path).map_err(|error| wrong(error.to_string()))?;
+    if text.len() > LARGEST_GAME_FILE {
+        return Err(wrong(format!("it has {} bytes, and {LARGEST_GAME_FILE} are the most", text.len())));
+    }
+    text.parse::<toml::Table>().map_err(|error| wrong(error.to_string()))?;
+    Ok(Some(Artifact { sha256: hex::encode(Sha256::digest(&text)), path }))
 }

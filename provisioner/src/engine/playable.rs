@@ -63,6 +63,7 @@ mod tests {
             parent_zone_id: None,
             internet_gateway: None,
             artifact: None,
+            game_file: None,
         };
         let desired = Desired::of(&blueprint, &place).expect("a graph");
         let awaited = playable(&desired);

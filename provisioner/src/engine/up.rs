@@ -10,7 +10,7 @@ use super::journal::JournalError;
 use super::lease::{Free, Lease, LeaseError};
 use super::observed::{Inventory, ObserveError, observe, observe_kinds};
 use super::picture::{Picture, PictureError, picture};
-use super::place::{PlaceError, artifact, place};
+use super::place::{PlaceError, artifact, game_file, place};
 use super::plan::{Plan, plan};
 use super::session::Session;
 use super::step::{Ground, StepError};
@@ -113,6 +113,8 @@ impl<'a> Asked<'a> {
             place.artifact = artifact(self.blueprint, self.directory)?;
             cx.artifact = place.artifact.clone();
         }
+        place.game_file = game_file(self.blueprint, self.directory)?;
+        cx.game_file = place.game_file.clone();
         let desired = Desired::of(self.blueprint, &place)?;
         if let Some(lacking) = preflight::lacking(&desired, &inventory) {
             return Err(lacking);

@@ -13,7 +13,7 @@ use crate::aws::stack::{Stack, TAG_INCARNATION};
 use crate::aws::tags::pairs;
 use crate::blueprint::Blueprint;
 
-pub use contents::{empty, empty_and_delete};
+pub use contents::{delete_keys, empty, empty_and_delete, keys};
 pub use settings::LifecycleRule;
 
 /// The address of the stack's own bucket.

@@ -12,7 +12,7 @@ use crate::aws::Aws;
 use crate::aws::stack::{Stack, TAG_HOME, TAG_STACK, short_hash};
 use crate::aws::tags::Tags;
 
-/// The server binary that a new stack starts with.
+/// A file that is uploaded: the server binary that a new stack starts with, or the game file.
 #[derive(Debug, Clone)]
 pub struct Artifact {
     /// Where it is on this machine.
@@ -36,6 +36,8 @@ pub struct Place {
     pub internet_gateway: Option<String>,
     /// The binary that `up` deploys where the stack has none yet.
     pub artifact: Option<Artifact>,
+    /// The game file that the blueprint names.
+    pub game_file: Option<Artifact>,
 }
 
 /// Options that change what create and delete do.
@@ -59,6 +61,8 @@ pub struct Cx {
     pub options: Options,
     /// The binary to upload, where there is one.
     pub artifact: Option<Artifact>,
+    /// The game file to upload, where there is one.
+    pub game_file: Option<Artifact>,
     /// Resources that count as the stack's although their tags do not say so (any more).
     pub claims: Vec<Claim>,
     /// What was kept on purpose: description and the command that removes it.
@@ -104,6 +108,7 @@ impl Cx {
             free_tags,
             options,
             artifact: None,
+            game_file: None,
             claims: Vec::new(),
             kept: Mutex::new(Vec::new()),
             incarnation: OnceLock::new(),

@@ -18,7 +18,7 @@ const POLICY: &str = "servers";
 /// Session Manager, instead of SSH.
 const SESSION_MANAGER: &str = "policy/AmazonSSMManagedInstanceCore";
 /// What may follow a resource's ARN in the policy.
-const SUFFIXES: &[&str] = &["/releases/*", "/manifest/*", ":*"];
+const SUFFIXES: &[&str] = &["/releases/*", "/game/*", "/manifest/*", ":*"];
 
 /// A role that EC2 instances take on.
 pub struct IamRole;
@@ -157,7 +157,10 @@ fn statements(blueprint: &Blueprint) -> BTreeMap<String, Statement> {
         let actions = actions.iter().map(|a| (*a).to_owned()).collect();
         all.insert(sid.to_owned(), Statement { actions, resources });
     };
-    allow("FetchRelease", &["s3:GetObject"], vec![(Ref::to(bucket::STACK, "arn"), "/releases/*")]);
+    allow("FetchRelease", &["s3:GetObject"], vec![
+        (Ref::to(bucket::STACK, "arn"), "/releases/*"),
+        (Ref::to(bucket::STACK, "arn"), "/game/*"),
+    ]);
     let mut secrets = vec![(Ref::to("secret/signing", "arn"), "")];
     if blueprint.database.is_some() {
         secrets.push((Ref::to("secret/database", "arn"), ""));

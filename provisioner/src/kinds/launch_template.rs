@@ -9,12 +9,12 @@ use serde::{Deserialize, Serialize};
 
 use super::{Change, Created, Cx, Error, Field, Impact, Kind, Live, Phase, Place, Progress, Ref, Result, State, Tagged};
 use super::tokened::{Presence, tokened};
-use super::{Want, attrs, bucket, instance_profile};
+use super::{Want, attrs, bucket, game_file, instance_profile};
 use crate::aws::error::GoneOk;
 use crate::aws::stack::{NameRule, short_hash};
 use crate::aws::tags::pairs;
 use crate::blueprint::{Blueprint, Servers};
-use crate::release::user_data::Boot;
+use crate::release::user_data::{Boot, GAME_FILE};
 
 /// Its address.
 pub const ADDRESS: &str = "launch-template";
@@ -44,6 +44,8 @@ pub struct Spec {
     pub bucket: Ref,
     /// SHA-256 of the release.
     pub release: Ref,
+    /// SHA-256 of the game file; empty: none.
+    pub game_file: Ref,
     /// The server's environment.
     pub environment: BTreeMap<String, Ref>,
 }
@@ -69,6 +71,7 @@ impl Kind for LaunchTemplate {
         Field::update("imdsv2_required", Op::NewVersion, Impact::Rolling),
         Field::update("bucket", Op::NewVersion, Impact::Rolling),
         Field::update("release", Op::NewVersion, Impact::Rolling),
+        Field::update("game_file", Op::NewVersion, Impact::Rolling),
         Field::update("environment", Op::NewVersion, Impact::Rolling),
     ];
     const AFTER: &'static [&'static str] = &[
@@ -76,6 +79,7 @@ impl Kind for LaunchTemplate {
         "cache_parameter_group",
         "db_instance",
         "dynamodb_table",
+        "game_file",
         "instance_profile",
         "log_group",
         "release",
@@ -96,6 +100,10 @@ impl Kind for LaunchTemplate {
             imdsv2_required: true,
             bucket: Ref::to(bucket::STACK, "name"),
             release: Ref::to("release", "sha256"),
+            game_file: match &place.game_file {
+                Some(_) => Ref::to(game_file::ADDRESS, "sha256"),
+                None => "".into(),
+            },
             environment: environment(blueprint, servers, place),
         };
         vec![Want::new(ADDRESS, spec)]
@@ -191,6 +199,9 @@ fn environment(blueprint: &Blueprint, servers: &Servers, place: &Place) -> BTree
     set("GAME_RELEASE", Ref::to("release", "sha256"));
     set("GAME_SIGNING_SECRET", Ref::to("secret/signing", "name"));
     set("GAME_LOG_GROUP", Ref::to("log-group/servers", "name"));
+    if place.game_file.is_some() {
+        set("GAME_FILE", GAME_FILE.into());
+    }
     if !on_aws {
         set("GAME_DATA_DIR", "/var/lib/game-server".into());
     }
@@ -232,6 +243,7 @@ async fn data(cx: &Cx, spec: &Spec) -> Result<ec2::RequestLaunchTemplateData> {
     let boot = Boot {
         bucket: spec.bucket.get().to_owned(),
         release: spec.release.get().to_owned(),
+        game_file: spec.game_file.get().to_owned(),
         region: cx.stack.home.clone(),
         environment: spec.environment.iter().map(|(k, v)| (k.clone(), v.get().to_owned())).collect(),
     };
@@ -292,8 +304,8 @@ fn read(name: &str, data: Option<&ec2::ResponseLaunchTemplateData>) -> Spec {
         .unwrap_or_default();
     let boot = Boot::read(&script);
     let architecture = boot.as_ref().map(|_| data.and_then(|d| d.instance_type()).map_or("x86_64", architecture_of));
-    let (bucket, release, environment) =
-        boot.map(|b| (b.bucket, b.release, b.environment)).unwrap_or_default();
+    let (bucket, release, game_file, environment) =
+        boot.map(|b| (b.bucket, b.release, b.game_file, b.environment)).unwrap_or_default();
     Spec {
         name: name.to_owned(),
         instance_type: data.and_then(|d| d.instance_type()).map(|t| t.as_str().to_owned()).unwrap_or_default(),
@@ -307,6 +319,7 @@ fn read(name: &str, data: Option<&ec2::ResponseLaunchTemplateData>) -> Spec {
             .is_some_and(|tokens| *tokens == ec2::LaunchTemplateHttpTokensState::Required),
         bucket: bucket.into(),
         release: release.into(),
+        game_file: game_file.into(),
         environment: environment.into_iter().map(|(k, v)| (k, v.into())).collect(),
     }
 }

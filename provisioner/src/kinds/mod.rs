@@ -71,6 +71,7 @@ registry! {
 
     // compute
     release: Release,
+    game_file: GameFile,
     iam_role: IamRole,
     instance_profile: InstanceProfile,
     launch_template: LaunchTemplate,

@@ -5,11 +5,9 @@ use std::time::Duration;
 
 use aws_config::timeout::TimeoutConfig;
 use aws_sdk_s3::primitives::ByteStream;
-use aws_sdk_s3::types::{Delete, ObjectIdentifier};
 use serde::{Deserialize, Serialize};
 
 use super::{Change, Created, Cx, Error, Field, Kind, Live, Phase, Place, Ref, Result, State, Want, attrs, bucket, Tagged};
-use crate::aws::error::GoneOk;
 use crate::blueprint::Blueprint;
 
 /// How long an upload may take.
@@ -51,7 +49,7 @@ impl Kind for Release {
     async fn list(&self, cx: &Cx) -> Result<Vec<Live<Spec>>> {
         let name = cx.stack.bucket_name(bucket::STACK);
         let mut newest: Option<(i64, String)> = None;
-        for (key, at) in keys(cx, &name).await? {
+        for (key, at) in bucket::keys(cx, &name, PREFIX).await? {
             let sha256 = key.strip_prefix(PREFIX).and_then(|rest| rest.strip_suffix("/game-server"));
             if let Some(sha256) = sha256
                 && newest.as_ref().is_none_or(|(newest, _)| *newest < at)
@@ -93,36 +91,10 @@ impl Kind for Release {
     }
 
     async fn delete(&self, cx: &Cx, live: &Live<Spec>) -> Result<()> {
-        let keys = keys(cx, live.spec.bucket.get()).await?;
-        let objects = keys
-            .into_iter()
-            .map(|(key, _)| ObjectIdentifier::builder().key(key).build())
-            .collect::<std::result::Result<Vec<_>, _>>()?;
-        if !objects.is_empty() {
-            let delete = Delete::builder().set_objects(Some(objects)).quiet(true).build()?;
-            cx.aws.s3.delete_objects().bucket(live.spec.bucket.get()).delete(delete).send().await.gone_ok()?;
-        }
-        Ok(())
+        bucket::delete_keys(cx, live.spec.bucket.get(), PREFIX).await
     }
 }
 
 fn outputs(sha256: &str) -> super::Attrs {
     attrs([("sha256", sha256), ("key", &format!("{PREFIX}{sha256}/game-server"))])
-}
-
-/// The keys of all releases, with when they were uploaded (epoch seconds).
-async fn keys(cx: &Cx, bucket: &str) -> Result<Vec<(String, i64)>> {
-    let mut keys = Vec::new();
-    let mut token = None;
-    loop {
-        let request = cx.aws.s3.list_objects_v2().bucket(bucket).prefix(PREFIX).set_continuation_token(token);
-        let Some(page) = request.send().await.gone_ok()? else { return Ok(keys) };
-        for object in page.contents() {
-            keys.extend(object.key().map(|key| (key.to_owned(), object.last_modified().map_or(0, |at| at.secs()))));
-        }
-        token = page.next_continuation_token().map(str::to_owned);
-        if token.is_none() {
-            return Ok(keys);
-        }
-    }
 }

@@ -23,6 +23,7 @@ fn place(blueprint: &Blueprint) -> Place {
         parent_zone_id: Some("Z0PARENT".into()),
         internet_gateway: None,
         artifact: None,
+        game_file: None,
     }
 }
 

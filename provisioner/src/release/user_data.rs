@@ -12,18 +12,24 @@ pub struct Boot {
     pub bucket: String,
     /// SHA-256 of the release.
     pub release: String,
+    /// SHA-256 of the game file; empty: none.
+    pub game_file: String,
     /// The stack's region.
     pub region: String,
     /// The server's environment file.
     pub environment: BTreeMap<String, String>,
 }
 
+/// Where an instance keeps the game file.
+pub const GAME_FILE: &str = "/etc/game-server/game.toml";
+
 const ENVIRONMENT: (&str, &str) = ("cat > /etc/game-server/env <<'ENVIRONMENT'\n", "ENVIRONMENT\n");
 
 impl Boot {
     /// The script.
     pub fn script(&self) -> String {
-        let Self { bucket, release, region, environment } = self;
+        let Self { bucket, release, game_file, region, environment } = self;
+        let fetch_game_file = if game_file.is_empty() { String::new() } else { fetch_game_file(game_file) };
         let mut lines = String::new();
         for (name, value) in environment {
             let _ = writeln!(lines, "{name}={value}");
@@ -45,7 +51,7 @@ for attempt in 1 2 3 4 5 6 7 8 9 10; do
 done
 echo "$release  $binary" | sha256sum --check --strict --quiet
 chmod 0755 "$binary"
-{begin}{lines}{end}cat > /etc/systemd/system/game-server.service <<UNIT
+{fetch_game_file}{begin}{lines}{end}cat > /etc/systemd/system/game-server.service <<UNIT
 [Unit]
 Description=Game server
 Wants=network-online.target
@@ -84,10 +90,22 @@ systemctl enable --now game-server
         Some(Self {
             bucket: variable("bucket")?,
             release: variable("release")?,
+            game_file: variable("game_file").unwrap_or_default(),
             region: variable("region")?,
             environment: lines.lines().filter_map(pair).collect(),
         })
     }
+}
+
+/// The role's credentials are there by now: the release was fetched with them.
+fn fetch_game_file(sha256: &str) -> String {
+    format!(
+        r#"game_file={sha256}
+aws s3 cp --only-show-errors --region "$region" "s3://$bucket/game/$game_file.toml" {GAME_FILE}
+echo "$game_file  {GAME_FILE}" | sha256sum --check --strict --quiet
+chmod 0644 {GAME_FILE}
+"#
+    )
 }
 
 #[cfg(test)]
@@ -99,10 +117,13 @@ mod tests {
         let boot = Boot {
             bucket: "game-dev-stack-0123".into(),
             release: "ab".repeat(32),
+            game_file: String::new(),
             region: "eu-west-1".into(),
             environment: [("GAME_STORE", "aws"), ("GAME_PORT", "8080")].map(|(k, v)| (k.into(), v.into())).into(),
         };
         assert_eq!(Boot::read(&boot.script()), Some(boot.clone()));
+        let with_file = Boot { game_file: "cd".repeat(32), ..boot.clone() };
+        assert_eq!(Boot::read(&with_file.script()), Some(with_file));
         assert!(boot.script().len() < 16 * 1024);
         assert_eq!(Boot::read("#!/bin/sh\nreboot\n"), None);
     }

@@ -24,9 +24,22 @@ const HTTP: Key = Key::optional(
 );
 const ARTIFACT: Key =
     Key::optional("artifact", Takes::Text("a file"), "the binary beside `provision`", "\"./game-server\"");
+const GAME_FILE: Key = Key::optional("game_file", Takes::Text("a file"), "one board and two items", "\"./game.toml\"");
 
-pub const KEYS: &[&Key] =
-    &[&INSTANCE_TYPE, &ARCHITECTURE, &MIN, &MAX, &TARGET, &HEALTH, &PORT, &HTTP_PORT, &HTTPS_PORT, &HTTP, &ARTIFACT];
+pub const KEYS: &[&Key] = &[
+    &INSTANCE_TYPE,
+    &ARCHITECTURE,
+    &MIN,
+    &MAX,
+    &TARGET,
+    &HEALTH,
+    &PORT,
+    &HTTP_PORT,
+    &HTTPS_PORT,
+    &HTTP,
+    &ARTIFACT,
+    &GAME_FILE,
+];
 
 /// Reads it; a value that is wrong is noted, and its default stands in. `domain`: whether the API has a name, and so a certificate.
 pub fn read(section: &mut Section<'_, '_>, domain: bool) -> Servers {
@@ -53,6 +66,7 @@ pub fn read(section: &mut Section<'_, '_>, domain: bool) -> Servers {
             HttpMode::Serve
         }),
         artifact: section.text(&ARTIFACT, |text| super::path("artifact", text)),
+        game_file: section.text(&GAME_FILE, |text| super::path("game_file", text)),
     }
 }
 

@@ -123,3 +123,33 @@ pub async fn empty_and_delete(cx: &Cx, name: &str, last: &[&str]) -> Result<()> 
         Err(error) => Err(error.into()),
     }
 }
+
+/// The keys that begin with `prefix`, each with when it was written (epoch seconds). None where there is no such bucket.
+pub async fn keys(cx: &Cx, bucket: &str, prefix: &str) -> Result<Vec<(String, i64)>> {
+    let mut keys = Vec::new();
+    let mut token = None;
+    loop {
+        let request = cx.aws.s3.list_objects_v2().bucket(bucket).prefix(prefix).set_continuation_token(token);
+        let Some(page) = request.send().await.gone_ok()? else { return Ok(keys) };
+        for object in page.contents() {
+            keys.extend(object.key().map(|key| (key.to_owned(), object.last_modified().map_or(0, |at| at.secs()))));
+        }
+        token = page.next_continuation_token().map(str::to_owned);
+        if token.is_none() {
+            return Ok(keys);
+        }
+    }
+}
+
+/// Deletes the newest version of every key that begins with `prefix`.
+pub async fn delete_keys(cx: &Cx, bucket: &str, prefix: &str) -> Result<()> {
+    let keys = keys(cx, bucket, prefix).await?;
+    let object = |(key, _): (String, i64)| ObjectIdentifier::builder().key(key).build();
+    let objects = keys.into_iter().map(object).collect::<std::result::Result<Vec<_>, _>>()?;
+    // What one call takes.
+    for some in objects.chunks(1000) {
+        let delete = Delete::builder().set_objects(Some(some.to_vec())).quiet(true).build()?;
+        cx.aws.s3.delete_objects().bucket(bucket).delete(delete).send().await.gone_ok()?;
+    }
+    Ok(())
+}
