@@ -90,6 +90,24 @@ def describe_cache_engine_versions(self: ElastiCacheResponse) -> ActionResult:
     return ActionResult({"CacheEngineVersions": listed})
 
 
+def newer(engine: str, version: str, wanted_engine: str, wanted: str) -> bool:
+    """Whether an upgrade leads from one version to the other: onwards, or from Redis to Valkey."""
+    if engine != wanted_engine:
+        return (engine, wanted_engine) == ("redis", "valkey")
+    order = [full for _, full, _ in VERSIONS[engine]]
+    return order.index(full_version(engine, wanted)) >= order.index(full_version(engine, version))
+
+
+def node_types(of: str) -> tuple[list[str], list[str]]:
+    """The node types that a group of this one can be scaled up to, and down to."""
+    rank = _SIZES.index(of.rsplit(".", 1)[1])
+    up, down = [], []
+    for node in (f"cache.{family}.{size}" for family in _FAMILIES for size in _SIZES):
+        if node != of:
+            (up if _SIZES.index(node.rsplit(".", 1)[1]) >= rank else down).append(node)
+    return sorted(up), sorted(down)
+
+
 @add(ElastiCacheResponse)
 def describe_reserved_cache_nodes_offerings(self: ElastiCacheResponse) -> ActionResult:
     wanted = self._get_param("CacheNodeType")

@@ -8,8 +8,9 @@ from moto.elasticache.responses import ElastiCacheResponse
 
 from . import elasticache as cache
 from . import events
-from .elasticache_catalog import check_version, full_version
+from .elasticache_catalog import node_types
 from .elasticache_groups import parameter_group
+from .elasticache_upgrades import check_group, engine_changes, tell_waiting
 from .lifecycle import fault, phases_of, run_later
 from .patching import add
 
@@ -130,19 +131,33 @@ def modify_replication_group(self: ElastiCacheResponse) -> ActionResult:
     group = _group(self)
     _check_failover(self, group)
     slow, seconds = _slow_changes(self, group)
+    check_group(self, group, slow)
     _quick_changes(self, group)
-    pending = group.__dict__.setdefault("pending_modified_values", {})
-    if slow and not self._get_bool_param("ApplyImmediately", False):
-        group.__dict__.setdefault("_waiting", {}).update(slow)
-        if "cache_node_type" in slow:
-            pending["CacheNodeType"] = slow["cache_node_type"]
-        return ActionResult({"ReplicationGroup": group})
-    if self._get_bool_param("ApplyImmediately", False):
-        slow = {**group.__dict__.pop("_waiting", {}), **slow}
-        pending.clear()
+    waiting = group.__dict__.setdefault("_waiting", {})
+    if not self._get_bool_param("ApplyImmediately", False):
+        for name in set(waiting) & _named(self) - set(slow):
+            del waiting[name]
+        waiting.update(slow)
+        if slow:
+            return ActionResult({"ReplicationGroup": group})
+    else:
+        slow = {**waiting, **slow}
+        waiting.clear()
+        if "cache_node_type" in slow or "engine_version" in slow:
+            seconds = max(seconds, NODE_TYPE_SECONDS)
     _modifying(group, seconds)
     run_later(seconds * 0.8, lambda: _apply(group, slow))
     return ActionResult({"ReplicationGroup": group})
+
+
+def _named(response: ElastiCacheResponse) -> set[str]:
+    """Those of the slow settings that the request names."""
+    named = set()
+    if response._get_param("CacheNodeType"):
+        named.add("cache_node_type")
+    if response._get_param("EngineVersion") or response._get_param("Engine"):
+        named |= {"engine", "engine_version"}
+    return named
 
 
 def _slow_changes(response: ElastiCacheResponse, group: ReplicationGroup) -> tuple[dict, float]:
@@ -150,14 +165,14 @@ def _slow_changes(response: ElastiCacheResponse, group: ReplicationGroup) -> tup
     seconds = SETTING_SECONDS
     node_type = response._get_param("CacheNodeType")
     if node_type and node_type != group.cache_node_type:
+        if node_type not in sum(node_types(group.cache_node_type), []):
+            message = f"The cache node type {node_type} is not one that the group can be scaled to."
+            raise fault("InvalidParameterValue", message)
         slow["cache_node_type"], seconds = node_type, NODE_TYPE_SECONDS
-    version = response._get_param("EngineVersion")
-    engine = response._get_param("Engine") or group.engine
-    if version or engine != group.engine:
-        check_version(engine, version)
-        if full_version(engine, version) != group.engine_version or engine != group.engine:
-            slow.update(engine_version=full_version(engine, version), engine=engine)
-            seconds = VERSION_SECONDS
+    changed = engine_changes(response, group)
+    if changed:
+        slow.update(changed)
+        seconds = VERSION_SECONDS
     return slow, seconds
 
 
@@ -263,7 +278,7 @@ def _told(backend: ElastiCacheBackend, cluster: Any, nodes: bool) -> dict[str, A
         "TransitEncryptionEnabled": group.transit_encryption_enabled,
         "AtRestEncryptionEnabled": group.at_rest_encryption_enabled,
         "ARN": cluster.arn,
-        "PendingModifiedValues": {},
+        "PendingModifiedValues": tell_waiting(group),
     }
     if nodes:
         node = {

@@ -106,9 +106,19 @@ def describe_db_engine_versions(self: RDSResponse) -> ActionResult:
     return ActionResult({"DBEngineVersions": listed})
 
 
+def upgrade_targets(engine: str, version: str) -> dict[str, bool]:
+    """The versions that an instance can be upgraded to, and whether that is a major upgrade: later minor versions of the
+    same major one, and those of the next."""
+    majors = list(VERSIONS.get(engine, {}).items())
+    for index, (_, minors) in enumerate(majors):
+        if version in minors:
+            later = dict.fromkeys(minors[minors.index(version) + 1 :], False)
+            following = majors[index + 1][1] if index + 1 < len(majors) else []
+            return {**later, **dict.fromkeys(following, True)}
+    return {}
+
+
 def _version_item(engine: str, major: str, minor: str) -> dict[str, Any]:
-    later = VERSIONS[engine][major]
-    upgrades = later[later.index(minor) + 1 :]
     return {
         "Engine": engine,
         "MajorEngineVersion": major,
@@ -122,8 +132,8 @@ def _version_item(engine: str, major: str, minor: str) -> dict[str, Any]:
         "ExportableLogTypes": ["audit", "error", "general", "iam-db-auth-error", "slowquery"],
         "SupportedCACertificateIdentifiers": ["rds-ca-rsa2048-g1", "rds-ca-rsa4096-g1", "rds-ca-ecc384-g1"],
         "ValidUpgradeTarget": [
-            {"Engine": engine, "EngineVersion": up, "AutoUpgrade": False, "IsMajorVersionUpgrade": False}
-            for up in upgrades
+            {"Engine": engine, "EngineVersion": up, "AutoUpgrade": False, "IsMajorVersionUpgrade": major_one}
+            for up, major_one in upgrade_targets(engine, minor).items()
         ],
     }
 

@@ -10,7 +10,8 @@ from . import events
 from .lifecycle import fault, phases_of, run_later
 from .patching import wrap
 from .rds import _other_zone, _take_network, available, sync_interfaces
-from .rds_catalog import check_offer
+from .rds_catalog import check_offer, family
+from .rds_upgrades import check_family, check_upgrade
 
 # What takes time, in AWS seconds, and its name in PendingModifiedValues.
 SLOW = {
@@ -28,6 +29,8 @@ SLOW = {
 }
 # What takes effect without the maintenance window, whatever ApplyImmediately says.
 ALWAYS_AT_ONCE = {"backup_retention_period", "allocated_storage", "master_user_password"}
+# Waits with an upgrade to another major version.
+GROUP = "db_parameter_group_name"
 RESTARTS = {"db_instance_class", "engine_version", "port"}
 QUICK_SECONDS = 20
 REBOOT_SECONDS = 60
@@ -63,6 +66,8 @@ def _modify(original: Any, self: RDSBackend, db_instance_identifier: str, db_kwa
         resolved = check_offer(db.engine, version, given.get("db_instance_class", db.db_instance_class))
         if "engine_version" in given:
             given["engine_version"] = resolved
+            check_upgrade(db, resolved, given)
+    check_family(db, given.get("engine_version") or db.engine_version, given)
     immediate = given.get("apply_immediately") in (True, "true")
     slow = {
         key: value
@@ -70,6 +75,8 @@ def _modify(original: Any, self: RDSBackend, db_instance_identifier: str, db_kwa
         if key in SLOW and (key == "master_user_password" or getattr(db, key, None) != value)
     }
     quick = {key: v for key, v in given.items() if key not in SLOW and key not in CONTROL}
+    _take_family_along(db, slow, quick)
+    _take_back(db, given)
     _apply_quick(original, self, db, quick, given)
     pending = db.__dict__.setdefault("pending_modified_values", {})
     at_once = {k: v for k, v in slow.items() if immediate or k in ALWAYS_AT_ONCE}
@@ -80,12 +87,31 @@ def _modify(original: Any, self: RDSBackend, db_instance_identifier: str, db_kwa
             {k: v for k, v in slow.items() if k not in at_once}
         )
     for key, value in slow.items():
+        if key == GROUP:
+            continue
         pending[SLOW[key][1]] = "****" if key == "master_user_password" else value
     if at_once:
         _apply_slowly(self, db, at_once)
     elif _starts_phase(quick):
         phases_of(db).begin("modifying", QUICK_SECONDS)
     return db
+
+
+def _take_family_along(db: DBInstance, slow: dict[str, Any], quick: dict[str, Any]) -> None:
+    """With another major version comes a parameter group of its family, when it comes."""
+    version = slow.get("engine_version")
+    if version and family(db.engine, version) != family(db.engine, db.engine_version):
+        slow[GROUP] = quick.pop(GROUP, None) or f"default.{family(db.engine, version)}"
+
+
+def _take_back(db: DBInstance, given: dict[str, Any]) -> None:
+    """What is asked to be as it is does not wait any longer to become something else."""
+    waiting = db.__dict__.get("_waiting", {})
+    for key in [key for key in waiting if key in given and given[key] == getattr(db, key, None)]:
+        del waiting[key]
+        db.pending_modified_values.pop(SLOW[key][1], None)
+        if key == "engine_version":
+            waiting.pop(GROUP, None)
 
 
 def _starts_phase(quick: dict[str, Any]) -> bool:
@@ -113,7 +139,7 @@ def _apply_quick(
 
 
 def _apply_slowly(backend: RDSBackend, db: DBInstance, changes: dict[str, Any]) -> None:
-    seconds = max(SLOW[key][0] for key in changes)
+    seconds = max(SLOW[key][0] for key in changes if key != GROUP)
     phases_of(db).begin("modifying", seconds)
     # The instance itself changes over near the end; before that its standby does.
     run_later(seconds * 0.8, lambda: _change_over(backend, db, changes))
@@ -126,8 +152,8 @@ def _change_over(backend: RDSBackend, db: DBInstance, changes: dict[str, Any]) -
     failover = bool(set(changes) & {"db_instance_class", "engine_version"}) and bool(db.multi_az)
     for key, value in changes.items():
         setattr(db, key, value)
-        pending = db.__dict__.get("pending_modified_values", {})
-        pending.pop(SLOW[key][1], None)
+        if key != GROUP:
+            db.__dict__.get("pending_modified_values", {}).pop(SLOW[key][1], None)
     if "multi_az" in changes:
         db.secondary_availability_zone = _other_zone(db) if db.multi_az else None
         sync_interfaces(db)
