@@ -1,6 +1,7 @@
 //! What `--json` prints, held against `docs/events.schema.json`: every event of every sort of run, and the documents.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::io::{BufRead, BufReader};
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
@@ -9,7 +10,7 @@ use provision_tests::{LocalAws, Ran, root};
 use serde_json::{Value, json};
 
 /// Values whose inside is not ours to describe: what AWS holds, and a blueprint (docs/blueprint.md).
-const OPEN: &[&str] = &["before", "after", "blueprint", "summary"];
+const OPEN: &[&str] = &["before", "after", "blueprint", "summary", "line"];
 
 /// The schema, and what was held against it.
 struct Checked {
@@ -181,6 +182,7 @@ fn at_once(checked: &mut Checked) {
     checked.document("drift", &aws.done(&["drift", &edited, "--json"]));
     checked.document("plan", &aws.done(&["plan", &edited, "--json"]));
 
+    watched(&aws, &edited, checked);
     hold_lease(&aws);
     let held = aws.run(&up(&blueprint));
     assert_eq!(held.code, Some(5), "{}", held.err);
@@ -191,6 +193,28 @@ fn at_once(checked: &mut Checked) {
     aws.boto3("s3", &format!("{FIND}\napi.delete_object(Bucket=bucket, Key='lease/holder')"));
 
     checked.events(&aws.done(&["down", &edited, "--yes", "--json", "--allow-data-loss"]));
+}
+
+/// What is told of the log, and of a stack while it changes.
+fn watched(aws: &LocalAws, blueprint: &str, checked: &mut Checked) {
+    let put = "import time\n\
+        group = '/provision/game-dev/servers'\n\
+        api.create_log_stream(logGroupName=group, logStreamName='i-1')\n\
+        api.put_log_events(logGroupName=group, logStreamName='i-1', logEvents=[{'timestamp': int(time.time() * 1000), \
+        'message': text} for text in ('{\"level\": \"INFO\", \"message\": \"up\"}', 'no JSON')])";
+    aws.boto3("logs", put);
+    checked.events(&aws.done(&["logs", blueprint, "--json"]));
+
+    let mut command = aws.provision(&["status", blueprint, "--watch", "--json"]);
+    let mut watching = command.stdout(Stdio::piped()).stderr(Stdio::null()).spawn().expect("it starts");
+    let mut lines = BufReader::new(watching.stdout.take().expect("piped")).lines();
+    let mut out = lines.next().expect("the first status").expect("text") + "\n";
+    aws.boto3("rds", "api.reboot_db_instance(DBInstanceIdentifier='game-dev-database', ForceFailover=True)");
+    out += &lines.next().expect("a change").expect("text");
+    let sent = Command::new("kill").args(["-INT", &watching.id().to_string()]).status();
+    assert!(sent.expect("kill runs").success(), "it ended before the signal");
+    assert_eq!(watching.wait().expect("it ends").code(), Some(130));
+    checked.events(&Ran { code: Some(130), out, err: String::new() });
 }
 
 const FIND: &str = "bucket = next(b['Name'] for b in api.list_buckets()['Buckets'] if '-stack-' in b['Name'])";

@@ -155,6 +155,7 @@ fn every_call_is_in_the_policy_and_nothing_else_without_a_reason() {
     for blueprint in [&before, &aws.blueprint("larger.toml", &larger), &aws.blueprint("wider.toml", &wider), &last] {
         up(blueprint);
     }
+    aws.done(&["logs", &last]);
     aws.done(&["down", &last, "--yes"]);
     let named = |call: &provision_tests::Call| {
         let prefix = match call.service.as_str() {

@@ -182,8 +182,8 @@ const STATEMENTS: &[Statement] = &[
         only: Only::If("StringEquals", "iam:AWSServiceName", &["autoscaling.amazonaws.com", "elasticache.amazonaws.com",
             "elasticloadbalancing.amazonaws.com", "rds.amazonaws.com"]) },
     Statement { sid: "Logs", only: Only::Listed, actions: &[
-        "logs:CreateLogGroup", "logs:DeleteLogGroup", "logs:ListTagsForResource", "logs:PutRetentionPolicy",
-        "logs:TagResource",
+        "logs:CreateLogGroup", "logs:DeleteLogGroup", "logs:FilterLogEvents", "logs:ListTagsForResource",
+        "logs:PutRetentionPolicy", "logs:TagResource",
     ], resources: &[
         "arn:{partition}:logs:{region}:{account}:log-group:/provision/{name}/*",
         "arn:{partition}:logs:{region}:{account}:log-group:/aws/rds/instance/{stack}*",

@@ -4,6 +4,7 @@ mod adopt;
 mod down;
 mod drift;
 mod init;
+mod logs;
 mod outputs;
 mod plan;
 mod policy;
@@ -68,12 +69,13 @@ enum Verb {
     Plan(plan::Args),
     /// Bring the stack to what the blueprint says
     Up(up::Args),
-    /// List what the stack has, and who works on it
-    #[command(after_help = "Example: provision status --stack game-dev --region eu-central-1")]
-    Status(Which),
+    /// List what the stack has, how its servers, database and cache are, and who works on it
+    Status(status::Args),
     /// Print the stack's addresses
     #[command(after_help = "Example: provision outputs --json | jq -r .api_url")]
     Outputs(Which),
+    /// Show the servers' log, across instances
+    Logs(logs::Args),
     /// Take the stack down and prove that nothing is left
     Down(down::Args),
     /// Show what was changed outside provision since the last run
@@ -119,6 +121,8 @@ struct Run {
     ui: Ui,
     connection: Connection,
     yes: bool,
+    /// A terminal may be drawn on.
+    live: bool,
     stop: watch::Receiver<bool>,
 }
 
@@ -130,22 +134,25 @@ type Outcome = Result<Exit, Ended>;
 /// Runs the command line. `stop` turns true at the first signal.
 pub async fn run(cli: Cli, stop: watch::Receiver<bool>) -> Exit {
     let color = !cli.global.no_color && std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty());
-    logs(cli.global.verbose);
-    let streams =
-        !matches!(cli.verb, Verb::Plan(_) | Verb::Drift(_) | Verb::Status(_) | Verb::Outputs(_) | Verb::Policy(_));
+    trace(cli.global.verbose);
+    let streams = match &cli.verb {
+        Verb::Status(args) => args.streams(),
+        verb => !matches!(verb, Verb::Plan(_) | Verb::Drift(_) | Verb::Outputs(_) | Verb::Policy(_)),
+    };
     let connection = Connection {
         endpoint_url: cli.global.endpoint_url.filter(|url| !url.is_empty()),
         region: cli.global.region,
         profile: cli.global.profile,
     };
-    let run = Run { ui: Ui::new(cli.global.json, streams, color), connection, yes: cli.global.yes, stop };
+    let run = Run { ui: Ui::new(cli.global.json, streams, color), connection, yes: cli.global.yes, live: color, stop };
     let outcome = match cli.verb {
         Verb::Init(args) => init::run(&run, &args),
         Verb::Validate(args) => validate::run(&run, &args),
         Verb::Plan(args) => plan::run(&run, &args).await,
         Verb::Up(args) => up::run(&run, &args).await,
-        Verb::Status(which) => status::run(&run, &which).await,
+        Verb::Status(args) => status::run(&run, &args).await,
         Verb::Outputs(which) => outputs::run(&run, &which).await,
+        Verb::Logs(args) => logs::run(&run, &args).await,
         Verb::Down(args) => down::run(&run, &args).await,
         Verb::Drift(args) => drift::run(&run, &args).await,
         Verb::Adopt(args) => adopt::run(&run, &args).await,
@@ -157,7 +164,7 @@ pub async fn run(cli: Cli, stop: watch::Receiver<bool>) -> Exit {
     }
 }
 
-fn logs(verbose: u8) {
+fn trace(verbose: u8) {
     let level = match verbose {
         0 => "off",
         1 => "provisioner=debug",

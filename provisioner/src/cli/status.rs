@@ -1,61 +1,116 @@
 //! `provision status`
 
+use std::time::Duration;
+
+use jiff::Timestamp;
 use serde_json::json;
 
 use super::{Exit, Outcome, Run, Which};
-use crate::engine::coming::ready_in;
-use crate::engine::lease;
-use crate::engine::observed::observe;
-use crate::kinds::{Observed, Options, State, bucket};
-use crate::ui::duration;
+use crate::aws::stack::Stack;
+use crate::engine::session::Session;
+use crate::engine::status::{Snapshot, StatusError, Watcher, changes, snapshot};
+use crate::ui::{Screen, render_change, render_status, render_status_brief};
 
-pub async fn run(run: &Run, which: &Which) -> Outcome {
-    let (session, stack) = run.stack(which).await?;
-    let name = stack.name.clone();
-    let bucket = stack.bucket_name(bucket::STACK);
-    let cx = session.context(stack.clone(), std::collections::BTreeMap::new(), Options::default());
-    let inventory = observe(&cx).await.map_err(|error| run.fail(Exit::Failed, &error, None))?;
-    let holder = match lease::holder(&session.aws.s3, &bucket).await {
-        Ok(holder) => holder,
-        Err(error) if error.is_not_found() => None,
-        Err(error) => return Err(run.fail(Exit::Failed, &error, None)),
-    };
-    let coming = ready_in(&session, &stack, &inventory, jiff::Timestamp::now()).await;
-    let coming = coming.map_err(|error| run.fail(Exit::Failed, &error, None))?;
-    let state = |state: &State| match state {
-        State::Ready => "ready".to_owned(),
-        State::Pending(what) => what.clone(),
-        State::Deleting => "deleting".to_owned(),
-        State::Failed(why) => format!("failed: {why}"),
-    };
-    let pending = inventory.all().filter(|o| matches!(o.state, State::Pending(_))).count();
-    let all_in = coming.values().max();
+#[derive(Debug, clap::Args)]
+#[command(after_help = "Example: provision status --stack game-dev --region eu-central-1 --watch")]
+pub struct Args {
+    #[command(flatten)]
+    which: Which,
+    /// Look again and again until Ctrl-C: in place on a terminal, else a line (with --json an event) for each change
+    #[arg(long, short)]
+    watch: bool,
+}
+
+impl Args {
+    /// Whether it prints events rather than one document.
+    pub fn streams(&self) -> bool {
+        self.watch
+    }
+}
+
+/// On AWS the stack is looked at every 5 s; more often where time passes faster.
+const LOOKED_AT: Duration = Duration::from_secs(250);
+
+pub async fn run(run: &Run, args: &Args) -> Outcome {
+    let (session, stack) = run.stack(&args.which).await?;
+    if args.watch {
+        return watch(run, &session, stack).await;
+    }
+    let status = snapshot(&session, &stack).await.map_err(|error| run.fail(Exit::Failed, &error, None))?;
     if run.ui.json {
-        let resource = |o: &Observed| {
-            let mut shown = json!({"address": o.address, "kind": o.kind, "id": o.id, "state": state(&o.state)});
-            if let Some(seconds) = coming.get(&o.address) {
-                shown["ready_in_seconds"] = json!(seconds);
-            }
-            shown
-        };
-        let resources: Vec<_> = inventory.all().map(resource).collect();
-        let lease = holder.map(|h| json!({"who": h.who, "since": h.since, "until": h.until}));
-        run.ui.document(&json!({"stack": name, "resources": resources, "lease": lease, "coming": pending,
-            "ready_in_seconds": all_in}));
-        return Ok(Exit::Done);
-    }
-    let row = |o: &Observed| {
-        let ready = coming.get(&o.address).map_or(String::new(), |s| format!(", ready in about {}", duration(*s)));
-        vec![o.address.clone(), format!("{}{ready}", state(&o.state)), o.id.clone()]
-    };
-    run.ui.table(&["ADDRESS", "STATE", "ID"], inventory.all().map(row).collect());
-    run.ui.say(&format!("{} resources", inventory.all().count()));
-    if pending > 0 {
-        let ready = all_in.map_or(String::new(), |s| format!(", ready in about {}", duration(*s)));
-        run.ui.say(&format!("{pending} on their way{ready}"));
-    }
-    if let Some(holder) = holder {
-        run.ui.say(&format!("{} has been working on it since {}", holder.who, holder.since));
+        run.ui.document(&status);
+    } else {
+        run.ui.say(&render_status(&status));
     }
     Ok(Exit::Done)
+}
+
+/// Until it is stopped, or nobody reads any more.
+async fn watch(run: &Run, session: &Session, stack: Stack) -> Outcome {
+    let mut watcher = Watcher::new(session, stack);
+    let mut display = Display { run, screen: if run.live { Screen::on_terminal() } else { None }, last: None };
+    let mut stop = run.stop.clone();
+    loop {
+        let seen = tokio::select! {
+            biased;
+            _ = stop.wait_for(|stop| *stop) => return Ok(Exit::Interrupted),
+            seen = watcher.look() => seen,
+        };
+        let shown = match seen {
+            Ok(status) => display.show(status),
+            Err(error) if error.may_pass() && display.last.is_some() => display.missed(&error),
+            Err(error) => return Err(run.fail(Exit::Failed, &error, None)),
+        };
+        if shown.is_err() {
+            return Ok(Exit::Done);
+        }
+        tokio::select! {
+            () = tokio::time::sleep(session.pace.interval(LOOKED_AT)) => {}
+            _ = stop.wait_for(|stop| *stop) => return Ok(Exit::Interrupted),
+        }
+    }
+}
+
+/// What is shown, and what was seen last.
+struct Display<'a> {
+    run: &'a Run,
+    screen: Option<Screen>,
+    last: Option<Snapshot>,
+}
+
+impl Display<'_> {
+    /// In place; or everything at first, and then what changed. An error where nobody reads any more.
+    fn show(&mut self, status: Snapshot) -> std::io::Result<()> {
+        let now = Timestamp::now();
+        let ui = &self.run.ui;
+        match (&mut self.screen, &self.last) {
+            (Some(screen), _) if !ui.json => screen.draw(&render_status_brief(&status, now))?,
+            (_, None) if ui.json => ui.lines([json!({"event": "status", "status": status}).to_string()].into_iter())?,
+            (_, None) => ui.lines([render_status(&status)].into_iter())?,
+            (_, Some(last)) => {
+                let line = |change: &crate::engine::status::Change| {
+                    let event = json!({"event": "changed", "at": change.at, "part": change.part, "id": change.id,
+                        "before": change.before, "after": change.after});
+                    if ui.json { event.to_string() } else { render_change(change) }
+                };
+                ui.lines(changes(last, &status, now).iter().map(line))?;
+            }
+        }
+        self.last = Some(status);
+        Ok(())
+    }
+
+    /// A look that failed, and may not fail the next time.
+    fn missed(&mut self, error: &StatusError) -> std::io::Result<()> {
+        let text = format!("not seen this time: {}", crate::engine::events::chain(error));
+        match (&mut self.screen, &self.last) {
+            (Some(screen), Some(last)) if !self.run.ui.json => {
+                screen.draw(&format!("{}\n\n{text}", render_status_brief(last, Timestamp::now())))
+            }
+            _ => {
+                self.run.ui.note(&text);
+                Ok(())
+            }
+        }
+    }
 }

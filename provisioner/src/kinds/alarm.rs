@@ -108,34 +108,14 @@ impl Kind for Alarm {
     }
 
     async fn list(&self, cx: &Cx) -> Result<Vec<Live<Spec>>> {
-        let mut pages = cx
-            .aws
-            .cloudwatch
-            .describe_alarms()
-            .alarm_name_prefix(format!("{}-alarm-", cx.stack.name))
-            .max_records(100)
-            .into_paginator()
-            .send();
-        let mut found = Vec::new();
-        while let Some(page) = pages.try_next().await? {
-            for alarm in page.metric_alarms() {
-                let Some(address) = address_of(&cx.stack, alarm.alarm_description().unwrap_or_default()) else {
-                    continue;
-                };
-                let id = alarm.alarm_name().unwrap_or_default();
-                if id != name(&cx.stack, &address) {
-                    continue;
-                }
-                found.push(Live {
-                    address,
-                    id: id.to_owned(),
-                    spec: spec_of(alarm),
-                    attrs: attrs([("arn", alarm.alarm_arn().unwrap_or_default())]),
-                    state: State::Ready,
-                });
-            }
-        }
-        Ok(found)
+        let live = |(address, alarm): (String, MetricAlarm)| Live {
+            address,
+            id: alarm.alarm_name().unwrap_or_default().to_owned(),
+            spec: spec_of(&alarm),
+            attrs: attrs([("arn", alarm.alarm_arn().unwrap_or_default())]),
+            state: State::Ready,
+        };
+        Ok(all(cx).await?.into_iter().map(live).collect())
     }
 
     async fn create(&self, cx: &Cx, want: &Want<Spec>) -> Result<Created> {
@@ -159,6 +139,22 @@ impl Kind for Alarm {
         cx.aws.cloudwatch.delete_alarms().alarm_names(&live.id).send().await.gone_ok()?;
         Ok(())
     }
+}
+
+/// The stack's alarms with their addresses, by name and description.
+pub async fn all(cx: &Cx) -> Result<Vec<(String, MetricAlarm)>> {
+    let prefix = format!("{}-alarm-", cx.stack.name);
+    let call = cx.aws.cloudwatch.describe_alarms().alarm_name_prefix(prefix).max_records(100);
+    let mut pages = call.into_paginator().send();
+    let mut found = Vec::new();
+    while let Some(page) = pages.try_next().await? {
+        for alarm in page.metric_alarms.unwrap_or_default() {
+            let address = address_of(&cx.stack, alarm.alarm_description().unwrap_or_default());
+            let own = |address: &String| alarm.alarm_name() == Some(name(&cx.stack, address).as_str());
+            found.extend(address.filter(own).map(|address| (address, alarm)));
+        }
+    }
+    Ok(found)
 }
 
 fn arn_of(stack: &Stack, name: &str) -> String {

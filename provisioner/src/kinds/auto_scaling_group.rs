@@ -238,12 +238,13 @@ impl Kind for AutoScalingGroup {
     }
 }
 
-pub(super) fn name(stack: &Stack) -> String {
+/// The group's name.
+pub fn name(stack: &Stack) -> String {
     stack.name_for(ADDRESS, NameRule::max(255))
 }
 
 /// The stack's group, by name, with its tags proving that it is the stack's.
-pub(super) async fn find(cx: &Cx, name: &str) -> Result<Option<asg::AutoScalingGroup>> {
+pub async fn find(cx: &Cx, name: &str) -> Result<Option<asg::AutoScalingGroup>> {
     let answer = cx.aws.autoscaling.describe_auto_scaling_groups().auto_scaling_group_names(name).send().await?;
     let group = answer.auto_scaling_groups.and_then(|all| all.into_iter().next());
     Ok(group.filter(|group| {

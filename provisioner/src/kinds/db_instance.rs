@@ -7,7 +7,8 @@ mod snapshot;
 pub use snapshot::{keep as keep_snapshots, left as left_snapshots};
 
 pub(super) use modify::{common_changes, refuse_storage, unprotect};
-pub(super) use read::{all, common, describe, is_deleting, outputs, progress, state};
+pub use read::all;
+pub(super) use read::{common, describe, is_deleting, outputs, progress, state};
 
 use std::time::Duration;
 

@@ -234,6 +234,17 @@ async fn latest(cx: &Cx, id: &str) -> Result<Option<ec2::LaunchTemplateVersion>>
     Ok(request.send().await.gone_ok()?.and_then(|answer| answer.launch_template_versions?.into_iter().next()))
 }
 
+/// The release that each of these numbered versions boots; none of a version that is gone or not provision's.
+pub async fn releases(cx: &Cx, id: &str, versions: Vec<String>) -> Result<BTreeMap<String, String>> {
+    let call = cx.aws.ec2.describe_launch_template_versions().launch_template_id(id).set_versions(Some(versions));
+    let found = call.send().await.gone_ok()?.and_then(|answer| answer.launch_template_versions).unwrap_or_default();
+    let release = |version: &ec2::LaunchTemplateVersion| {
+        let release = read("", version.launch_template_data()).release;
+        (version_number(Some(version)), release.get().to_owned())
+    };
+    Ok(found.iter().map(release).filter(|(_, release)| !release.is_empty()).collect())
+}
+
 fn version_number(version: Option<&ec2::LaunchTemplateVersion>) -> String {
     version.and_then(|v| v.version_number).map(|number| number.to_string()).unwrap_or_default()
 }

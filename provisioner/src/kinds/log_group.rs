@@ -55,7 +55,8 @@ fn database_log_name(stack: &Stack, database: &str, log: &str) -> String {
     format!("/aws/rds/instance/{}/{log}", database_identifier(stack, database))
 }
 
-fn servers_name(stack: &Stack) -> String {
+/// The name of the servers' log group.
+pub fn servers_name(stack: &Stack) -> String {
     format!("/provision/{}/servers", stack.name)
 }
 

@@ -3,6 +3,8 @@
 mod modify;
 mod read;
 
+pub use read::describe;
+
 use std::time::Duration;
 
 use secrecy::ExposeSecret;

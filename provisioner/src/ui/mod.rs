@@ -1,7 +1,10 @@
 //! All output. Data goes to stdout, progress to stderr. `ui` is told events; it asks nobody but the user.
 
+mod log_line;
 mod plan_view;
 mod progress;
+mod screen;
+mod status_view;
 
 use std::io::{BufRead, IsTerminal, Write};
 use std::sync::Arc;
@@ -16,7 +19,10 @@ use crate::engine::events::{Event, Listener, chain};
 use crate::engine::plan::Plan;
 use progress::Progress;
 
+pub use log_line::render as render_log_line;
 pub use plan_view::{drift as render_drift, duration, render as render_plan};
+pub use screen::Screen;
+pub use status_view::{render as render_status, render_brief as render_status_brief, render_change};
 
 /// How to talk.
 pub struct Ui {
@@ -73,6 +79,18 @@ impl Ui {
     /// Text for people, on stdout.
     pub fn say(&self, text: &str) {
         let _ = writeln!(anstream::stdout(), "{text}");
+    }
+
+    /// Lines of data, on stdout. An error where nobody reads them any more.
+    pub fn lines(&self, lines: impl Iterator<Item = String>) -> std::io::Result<()> {
+        let mut text = String::new();
+        for line in lines {
+            text.push_str(&line);
+            text.push('\n');
+        }
+        let mut out = anstream::stdout();
+        out.write_all(text.as_bytes())?;
+        out.flush()
     }
 
     /// Text for people that is no data, on stderr.

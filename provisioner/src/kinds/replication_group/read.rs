@@ -10,7 +10,7 @@ use crate::aws::tags::pairs;
 use crate::kinds::{Attrs, Cx, Live, Ref, Result, State, attrs};
 
 /// The group; `None` where there is none.
-pub(super) async fn describe(cx: &Cx, id: &str) -> Result<Option<Group>> {
+pub async fn describe(cx: &Cx, id: &str) -> Result<Option<Group>> {
     let call = cx.aws.elasticache.describe_replication_groups().replication_group_id(id);
     let answer = call.send().await.gone_ok()?;
     Ok(answer.and_then(|answer| answer.replication_groups?.into_iter().next()))
