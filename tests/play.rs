@@ -23,8 +23,12 @@ fn up_play_down() {
     println!("up: {took:.1} s, {:.2} x the critical path of {critical:.1} s at scale {SCALE}", took / critical);
 
     let outputs = aws.done(&["outputs", &blueprint, "--json"]).json();
-    let played = play(&aws, outputs["api_url"].as_str().expect("an address"));
-    check(&played);
+    let api = outputs["api_url"].as_str().expect("an address");
+    check(&script(&aws, "play.py", api));
+    let read = script(&aws, "replica.py", api);
+    println!("replica: {read}");
+    assert_eq!(read["failed"], 0, "{read:#}");
+    assert!(read["answers"].as_u64() > Some(100), "{read:#}");
 
     let started = Instant::now();
     let down = aws.done(&["down", &blueprint, "--yes", "--allow-data-loss"]);
@@ -91,9 +95,10 @@ fn session(aws: &LocalAws, api: &str, refresh_token: &str) -> Value {
     serde_json::from_str(&aws.boto3("sts", &code)).expect("one JSON document")
 }
 
-fn play(aws: &LocalAws, api: &str) -> Value {
+/// What a script beside this file prints that plays on the API.
+fn script(aws: &LocalAws, name: &str, api: &str) -> Value {
     let output = Command::new(python())
-        .arg(root().join("tests/play.py"))
+        .arg(root().join("tests").join(name))
         .args([&aws.url, "eu-central-1", "game-dev", api])
         .env("AWS_ACCESS_KEY_ID", "local")
         .env("AWS_SECRET_ACCESS_KEY", "local")

@@ -136,7 +136,7 @@ pub async fn from_aws(config: &AwsConfig, sdk: &SdkConfig) -> Result<(AwsSetting
             name: config.database_name.clone(),
             username: database.username,
             password: database.password,
-            read_hosts: config.database_read_hosts.clone(),
+            replicas: config.database_replicas.clone(),
             tls: config.database_tls,
             max_connections: config.database_connections,
         },

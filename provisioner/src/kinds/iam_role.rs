@@ -6,7 +6,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
-use super::{Change, Created, Cx, Error, Field, Impact, Kind, Live, Phase, Place, Ref, Result, State, Want, attrs, bucket, Tagged};
+use super::{Change, Created, Cx, Error, Field, Impact, Kind, Live, Phase, Place, Ref, Result, State, Want, attrs, bucket, log_group, Tagged};
 use crate::aws::error::{CallError, GoneOk};
 use crate::aws::stack::NameRule;
 use crate::aws::tags::pairs;
@@ -79,7 +79,7 @@ impl Kind for IamRole {
         }
         let name = place.stack.global_name_for(SERVERS, NameRule::max(64));
         let managed = vec![format!("arn:{}:iam::aws:{SESSION_MANAGER}", place.stack.partition())];
-        vec![Want::new(SERVERS, Spec { name, statements: statements(blueprint), managed })]
+        vec![Want::new(SERVERS, Spec { name, statements: statements(blueprint, place), managed })]
     }
 
     async fn list(&self, cx: &Cx) -> Result<Vec<Live<Spec>>> {
@@ -149,8 +149,9 @@ impl Kind for IamRole {
     }
 }
 
-/// What the server does: fetch its release, read its secrets, write the players' logs, ship its own.
-fn statements(blueprint: &Blueprint) -> BTreeMap<String, Statement> {
+/// What the server does: fetch its release, read its secrets, write the players' logs, ship its own, and ask which
+/// replicas the database has.
+fn statements(blueprint: &Blueprint, place: &Place) -> BTreeMap<String, Statement> {
     let mut all = BTreeMap::new();
     let mut allow = |sid: &str, actions: &[&str], resources: Vec<(Ref, &str)>| {
         let resources = resources.into_iter().map(|(arn, suffix)| Resource { arn, suffix: suffix.into() }).collect();
@@ -172,6 +173,12 @@ fn statements(blueprint: &Blueprint) -> BTreeMap<String, Statement> {
     if blueprint.log.is_some() {
         let actions = ["dynamodb:BatchWriteItem", "dynamodb:PutItem", "dynamodb:Query", "dynamodb:DescribeTable"];
         allow("WriteLog", &actions, vec![(Ref::to("log-table", "arn"), "")]);
+    }
+    if let Some(database) = &blueprint.database {
+        // By name: the role need not wait for the databases.
+        let instances = log_group::database_addresses(database.read_replicas);
+        let arns = instances.map(|address| (log_group::database_arn(&place.stack, &address).into(), ""));
+        allow("AskForReplicas", &["rds:DescribeDBInstances"], arns.collect());
     }
     let actions = ["logs:CreateLogStream", "logs:PutLogEvents", "logs:DescribeLogStreams"];
     allow("ShipLog", &actions, vec![(Ref::to("log-group/servers", "arn"), ":*")]);

@@ -186,8 +186,8 @@ impl Kind for LaunchTemplate {
     }
 }
 
-/// The server's environment: where its stores are. Secrets go by name; read replicas are left out, so that adding one
-/// does not exchange the servers.
+/// The server's environment: where its stores are. Secrets go by name. Read replicas are left out, so that adding one
+/// does not exchange the servers: these ask RDS for them.
 fn environment(blueprint: &Blueprint, servers: &Servers, place: &Place) -> BTreeMap<String, Ref> {
     let mut all: BTreeMap<String, Ref> = BTreeMap::new();
     let mut set = |name: &str, value: Ref| all.insert(name.to_owned(), value);
@@ -209,6 +209,7 @@ fn environment(blueprint: &Blueprint, servers: &Servers, place: &Place) -> BTree
     if let Some(database) = &blueprint.database {
         set("GAME_DATABASE_HOST", Ref::to("database", "endpoint"));
         set("GAME_DATABASE_PORT", Ref::to("database", "port"));
+        set("GAME_DATABASE_INSTANCE", Ref::to("database", "name"));
         set("GAME_DATABASE_NAME", "game".into());
         set("GAME_DATABASE_SECRET", Ref::to("secret/database", "name"));
         set("GAME_DATABASE_TLS", tls(database.tls));

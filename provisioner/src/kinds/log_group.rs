@@ -46,6 +46,12 @@ pub fn database_identifier(stack: &Stack, address: &str) -> String {
     stack.name_for(address, NameRule::lower(63))
 }
 
+/// The ARN of the DB instance at `address`, which need not be there yet.
+pub fn database_arn(stack: &Stack, address: &str) -> String {
+    let (partition, identifier) = (stack.partition(), database_identifier(stack, address));
+    format!("arn:{partition}:rds:{}:{}:db:{identifier}", stack.home, stack.account)
+}
+
 /// The address of the log group for `log` of the DB instance at `database`.
 pub fn database_log_address(database: &str, log: &str) -> String {
     format!("log-group/{}-{log}", database.replace('/', "-"))

@@ -21,7 +21,7 @@ use crate::{
         shop::{Catalogue, CatalogueItem},
     },
     rate::Rates,
-    store::LogSettings,
+    store::{Endpoint, LogSettings, ReplicaSettings},
 };
 
 /// Everything that can be set.
@@ -79,7 +79,7 @@ pub struct AwsConfig {
     pub database_port: u16,
     pub database_name: String,
     pub database_secret: String,
-    pub database_read_hosts: Vec<String>,
+    pub database_replicas: ReplicaSettings,
     pub database_tls: bool,
     pub database_connections: u32,
     pub cache_host: String,
@@ -190,13 +190,13 @@ fn store(reader: &mut Reader<'_>) -> StoreConfig {
 }
 
 fn aws(reader: &mut Reader<'_>) -> AwsConfig {
-    let hosts = reader.text("GAME_DATABASE_READ_HOSTS").unwrap_or_default();
+    let database_port = reader.number("GAME_DATABASE_PORT", 3306, 1, u16::MAX);
     AwsConfig {
         database_host: reader.required("GAME_DATABASE_HOST"),
-        database_port: reader.number("GAME_DATABASE_PORT", 3306, 1, u16::MAX),
+        database_port,
         database_name: reader.text("GAME_DATABASE_NAME").unwrap_or_else(|| "game".to_owned()),
         database_secret: reader.required("GAME_DATABASE_SECRET"),
-        database_read_hosts: hosts.split(',').map(str::trim).filter(|h| !h.is_empty()).map(str::to_owned).collect(),
+        database_replicas: replicas(reader, database_port),
         database_tls: reader.tls("GAME_DATABASE_TLS"),
         database_connections: reader.number("GAME_DATABASE_CONNECTIONS", 20, 2, 1000),
         cache_host: reader.required("GAME_CACHE_HOST"),
@@ -208,6 +208,23 @@ fn aws(reader: &mut Reader<'_>) -> AwsConfig {
         signing_secret: reader.required("GAME_SIGNING_SECRET"),
         ca_file: reader.text("GAME_CA_FILE").map(PathBuf::from),
     }
+}
+
+/// The database's replicas: named, or asked for.
+fn replicas(reader: &mut Reader<'_>, port: u16) -> ReplicaSettings {
+    let (hosts, instance) = (reader.text("GAME_DATABASE_READ_HOSTS"), reader.text("GAME_DATABASE_INSTANCE"));
+    if hosts.is_some() && instance.is_some() {
+        reader.wrong(
+            "GAME_DATABASE_READ_HOSTS",
+            "cannot be set beside GAME_DATABASE_INSTANCE, whose replicas are asked for",
+        );
+    }
+    if let Some(instance) = instance {
+        return ReplicaSettings::OfInstance(instance);
+    }
+    let hosts = hosts.unwrap_or_default();
+    let hosts = hosts.split(',').map(str::trim).filter(|host| !host.is_empty());
+    ReplicaSettings::At(hosts.map(|host| Endpoint { host: host.to_owned(), port }).collect())
 }
 
 /// Where events go. Unset: nowhere.

@@ -61,8 +61,19 @@ fn the_stores_on_aws_need_only_where_they_are() {
     ])
     .expect("enough");
     let StoreConfig::Aws(aws) = config.store else { panic!("not aws") };
-    assert_eq!(aws.database_read_hosts, ["a", "b"]);
+    let at = |host: &str| Endpoint { host: host.to_owned(), port: 3306 };
+    assert_eq!(aws.database_replicas, ReplicaSettings::At(vec![at("a"), at("b")]));
     assert!(aws.database_tls && aws.cache_tls && config.logging.json);
+}
+
+#[test]
+fn replicas_are_named_or_asked_for_and_not_both() {
+    let with = |more: &[(&str, &str)]| {
+        read(&[&[("GAME_STORE", "aws")], more].concat()).expect_err("more is missing").to_string()
+    };
+    let both = [("GAME_DATABASE_READ_HOSTS", "a"), ("GAME_DATABASE_INSTANCE", "game-dev-database")];
+    assert!(with(&both).contains("GAME_DATABASE_READ_HOSTS"));
+    assert!(both.iter().all(|one| !with(&[*one]).contains("GAME_DATABASE_READ_HOSTS")));
 }
 
 #[test]

@@ -15,10 +15,18 @@ pub async fn page(
     limit: u32,
 ) -> Result<RankPage, StoreError> {
     let skip = match after {
-        Some(_) => game.stores.ledger.count_ranked(&season.key, order, after).await?,
+        Some(after) => rank_of(game, season, order, after).await?,
         None => 0,
     };
     slice(game, season, skip, limit).await
+}
+
+/// The final rank of a line, or how many rank before what is none any more.
+async fn rank_of(game: &Game, season: &SeasonRow, order: Order, key: &RankKey) -> Result<u64, StoreError> {
+    match line(game, &season.key, &key.player).await? {
+        Some(line) if line.key == *key => Ok(line.rank),
+        _ => game.stores.ledger.count_ranked(&season.key, order, Some(key)).await,
+    }
 }
 
 /// The lines around a player's. Unset: not on the board.

@@ -24,7 +24,7 @@ pub use coin_records::{
 };
 pub use error::{BoxError, StoreError, chain};
 pub use event::{Event, EventPage, LOG_SHARDS, LogPosition, WriteReport, day_of, log_shard};
-pub use ports::{EventLog, Ledger, Ranking, ScoreCursor, Stores};
+pub use ports::{EventLog, Ledger, MOST_COUNTED, Ranking, ReplicaSource, ScoreCursor, Stores};
 pub use rank_key::{BoardKey, Order, RankKey};
 pub use receipt_records::{AppStore, ReceiptChange, ReceiptOutcome, ReceiptRow, ReceiptStep, ReceiptWrite, Tell};
 pub use records::{
@@ -32,4 +32,4 @@ pub use records::{
     ScoreResult, ScoreRow, ScoreWrite, SessionRow,
 };
 pub use season_records::{Closing, Reward, RewardEvent, Rewards, SeasonRow, SeasonState, SettleOutcome, Settlement};
-pub use settings::{AwsSettings, CacheSettings, DatabaseSettings, LogSettings};
+pub use settings::{AwsSettings, CacheSettings, DatabaseSettings, Endpoint, LogSettings, ReplicaSettings};

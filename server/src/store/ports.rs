@@ -9,7 +9,7 @@ use super::{
     AccountOutcome, AppStore, BoardKey, Closing, Event, EventPage, Grant, GrantOutcome, LedgerEntry, LogPosition,
     NewAccount, Order, PlayerId, Profile, PurchaseOrder, PurchaseOutcome, PurchaseRow, RankKey, RankPage, RankedEntry,
     ReceiptOutcome, ReceiptRow, ReceiptWrite, ScoreOutcome, ScoreRow, ScoreWrite, SeasonRow, SessionRow, SettleOutcome,
-    Settlement, StoreError, WriteReport,
+    Settlement, StoreError, WriteReport, settings::Endpoint,
 };
 
 /// The truth: players, sessions, scores, coins, items, and the outbox. Migrated and usable once it is opened.
@@ -122,7 +122,7 @@ pub trait Ledger: Send + Sync {
     async fn complete_events(&self, ids: &[String]) -> Result<(), StoreError>;
     /// Gives events that this owner leases back; they are not due before `due`.
     async fn release_events(&self, owner: &str, ids: &[String], due: Timestamp) -> Result<(), StoreError>;
-    /// How many events wait, and since when the oldest does.
+    /// How many events wait, up to [`MOST_COUNTED`], and since when the oldest does.
     async fn outbox_backlog(&self) -> Result<(u64, Option<Timestamp>), StoreError>;
 
     /// Takes a task's turn if it is due, for one caller of many, and puts the next one off until `next`. Answers how far
@@ -138,6 +138,9 @@ pub trait Ledger: Send + Sync {
     /// Closes the connections after what is in flight.
     async fn close(&self);
 }
+
+/// Events of the outbox that are counted at most.
+pub const MOST_COUNTED: u32 = 100_000;
 
 /// Where a listing of recent standings goes on.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -221,6 +224,13 @@ pub trait EventLog: Send + Sync {
     async fn of_day(&self, day: Date, after: Option<&LogPosition>, limit: u32) -> Result<EventPage, StoreError>;
     /// Reaches the log.
     async fn check(&self) -> Result<(), StoreError>;
+}
+
+/// Tells which replicas the database has; they come and go while servers run.
+#[async_trait]
+pub trait ReplicaSource: Send + Sync {
+    /// Those that there are now, fit to be read from or not.
+    async fn replicas(&self) -> Result<Vec<Endpoint>, StoreError>;
 }
 
 /// The three together.

@@ -30,12 +30,30 @@ pub struct DatabaseSettings {
     pub username: String,
     /// Its password.
     pub password: SecretString,
-    /// Replicas; may be empty.
-    pub read_hosts: Vec<String>,
+    /// For reading what may lag.
+    pub replicas: ReplicaSettings,
     /// Whether connections are verified TLS.
     pub tls: bool,
     /// Connections at most, to each host.
     pub max_connections: u32,
+}
+
+/// Where a server listens.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Endpoint {
+    /// A name or an address.
+    pub host: String,
+    /// Its port.
+    pub port: u16,
+}
+
+/// How the database's replicas are known.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum ReplicaSettings {
+    /// By their addresses; may be none.
+    At(Vec<Endpoint>),
+    /// RDS is asked for those of this DB instance.
+    OfInstance(String),
 }
 
 /// The cache.

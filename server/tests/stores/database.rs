@@ -9,7 +9,7 @@ use server::store::aws::MySqlLedger;
 use server::store::{DatabaseSettings, Ledger, PurchaseOutcome, ScoreOutcome, StoreError};
 use sqlx::{AssertSqlSafe, Executor};
 
-use crate::harness::samples::{at, board, grant, ledger_sum, order, player, score};
+use crate::harness::samples::{at, board, ledger_sum, order, player, score};
 use crate::harness::{Address, Certificates, MariaDb};
 
 async fn open(settings: &DatabaseSettings) -> Arc<MySqlLedger> {
@@ -205,38 +205,6 @@ async fn a_score_that_cannot_be_written_does_not_take_others_with_it() {
         }
     }
     assert_eq!(ledger.score(&who, &board).await.expect("reads").expect("stands").key.score, 99);
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn older_pages_of_a_ledger_come_from_a_replica_that_has_them() {
-    let primary = MariaDb::shared();
-    let mut settings = primary.database().await;
-    let replica = MariaDb::start_at(primary.address.neighbour(), &[]);
-    settings.read_hosts = vec![replica.address.host.to_string()];
-    let copy = replica.database_named(&settings.name).await;
-    open(&copy).await;
-    let ledger = open(&settings).await;
-    let who = player(&*ledger, 1000).await;
-    for n in 0..6 {
-        ledger.grant(&grant(&who, &format!("g{n}"), 1)).await.expect("grants");
-    }
-    let all = ledger.ledger(&who, None, 10).await.expect("reads");
-    let older = ledger.ledger(&who, Some(all[1].seq), 10).await.expect("reads");
-    assert_eq!(older, all[2..], "the replica lags: from the primary");
-    // Now it has the entry and those before, told apart by their reason.
-    for entry in &all[1..] {
-        let row = format!(
-            "INSERT INTO {}.coin_ledger (user_id, seq, delta, balance, reason, reference, booked_at) \
-             VALUES ('{who}', {}, {}, {}, 'copy', '', 0)",
-            settings.name, entry.seq, entry.delta, entry.balance
-        );
-        replica.execute(&row).await;
-    }
-    let older = ledger.ledger(&who, Some(all[1].seq), 3).await.expect("reads");
-    let seen: Vec<_> = older.iter().map(|entry| (entry.seq, entry.reason.as_str())).collect();
-    assert_eq!(seen, [(all[2].seq, "copy"), (all[3].seq, "copy"), (all[4].seq, "copy")]);
-    drop(replica);
-    assert_eq!(ledger.ledger(&who, Some(all[1].seq), 10).await.expect("reads"), all[2..], "it is away");
 }
 
 #[tokio::test(flavor = "multi_thread")]

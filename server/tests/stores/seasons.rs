@@ -3,12 +3,17 @@
 #![expect(clippy::print_stdout, reason = "the counts are for people")]
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 
 use futures::future::join_all;
 use jiff::Timestamp;
+use proptest::prelude::*;
+use proptest::test_runner::{Config, TestRunner};
+use server::domain::board::{Board, Rule};
 use server::store::{
-    Advance, BoardKey, Closing, Event, Ledger, Order, PlayerId, RankKey, RankedEntry, Reward, Rewards, ScoreOutcome,
-    SeasonState, SettleOutcome, Settlement,
+    BoardKey, Closing, Event, Ledger, Order, PlayerId, RankKey, RankedEntry, Reward, Rewards, ScoreOutcome,
+    SeasonState, SettleOutcome, Settlement, Stores,
 };
 
 use crate::harness::Backend;
@@ -46,7 +51,7 @@ async fn record(ledger: &dyn Ledger, who: &PlayerId, key: &BoardKey, points: i64
 }
 
 /// Steps until there are no more. Answers players and rewards.
-async fn settle(ledger: &dyn Ledger, key: &BoardKey, limit: u32) -> (u64, u64) {
+pub async fn settle(ledger: &dyn Ledger, key: &BoardKey, limit: u32) -> (u64, u64) {
     let (mut all, mut rewarded) = (0, 0);
     loop {
         match ledger.settle_season(&settlement(key, limit)).await.expect("settles") {
@@ -192,101 +197,114 @@ async fn a_board_is_settled_in_its_order(backend: Backend) {
     assert_eq!(archived.into_iter().map(|entry| entry.key).collect::<Vec<_>>(), expected);
 }
 
-#[derive(Debug, Clone, Copy)]
-enum Mode {
-    Best,
-    Latest,
-    Sum,
-}
-
 type Standing = Option<(i64, Timestamp)>;
 
-fn lowest(now: Standing, points: i64, reached: Timestamp) -> Standing {
-    now.is_none_or(|(best, _)| points < best).then_some((points, reached))
-}
-
-fn latest(now: Standing, points: i64, reached: Timestamp) -> Standing {
-    now.is_none_or(|(last, _)| points != last).then_some((points, reached))
-}
-
 /// What stands in a season, written anew and as plainly as it goes.
-fn model(mode: Mode, order: Order, now: Standing, points: i64, reached: Timestamp) -> (i64, Timestamp) {
+fn model(rule: Rule, order: Order, now: Standing, points: i64, reached: Timestamp) -> (i64, Timestamp) {
     let Some((score, since)) = now else { return (points, reached) };
     let better = match order {
         Order::Ascending => points < score,
         Order::Descending => points > score,
     };
-    match mode {
-        Mode::Best if better => (points, reached),
-        Mode::Latest if points != score => (points, reached),
-        Mode::Sum => (score.saturating_add(points), reached),
-        Mode::Best | Mode::Latest => (score, since),
+    match rule {
+        Rule::Best if better => (points, reached),
+        Rule::Latest if points != score => (points, reached),
+        Rule::Sum if score.saturating_add(points) != score => (score.saturating_add(points), reached),
+        Rule::Best | Rule::Latest | Rule::Sum => (score, since),
     }
 }
 
-/// Scores of few players with many ties, in seasons that end between them; every mode in both directions.
+const SCORES: usize = 280;
+const SEASONS: u32 = 6;
+const PLAYERS: usize = 12;
+
+/// What was done to both, and what came of it.
+#[derive(Default)]
+struct Counts {
+    operations: AtomicUsize,
+    ties: AtomicUsize,
+    seasons: AtomicUsize,
+    paid: AtomicUsize,
+}
+
+fn raise(count: &AtomicUsize, by: usize) {
+    count.fetch_add(by, Relaxed);
+}
+
+/// Who scores how many points: few players, many ties, and sometimes anything at all.
+fn history() -> impl Strategy<Value = Vec<(usize, i64)>> {
+    let points = prop_oneof![9 => -2..3_i64, 1 => any::<i64>()];
+    prop::collection::vec((0..PLAYERS, points), SCORES)
+}
+
+/// Scores in seasons that end between them; every rule of a board in both directions.
 async fn any_history_over_seasons_is_ranked_paid_and_archived_as_the_model_does(backend: Backend) {
-    const SCORES: usize = 280;
-    const SEASONS: usize = 6;
-    let stores = backend.stores().await;
-    let (ledger, ranking) = (stores.store.ledger.clone(), stores.store.ranking.clone());
-    let players: Vec<_> = join_all((0..12).map(|_| player(&*ledger, 0))).await;
-    let (mut operations, mut ties, mut seasons, mut paid) = (0, 0, 0, 0);
-    let mut coins: BTreeMap<PlayerId, i64> = BTreeMap::new();
+    let stores = Arc::new(backend.stores().await);
+    let counts = Arc::new(Counts::default());
     for order in [Order::Ascending, Order::Descending] {
-        for mode in [Mode::Best, Mode::Latest, Mode::Sum] {
-            let advance: Advance = match (mode, order) {
-                (Mode::Best, Order::Descending) => crate::harness::samples::highest,
-                (Mode::Best, Order::Ascending) => lowest,
-                (Mode::Latest, _) => latest,
-                (Mode::Sum, _) => crate::harness::samples::sum,
+        for rule in [Rule::Best, Rule::Latest, Rule::Sum] {
+            let (stores, counts, handle) = (stores.clone(), counts.clone(), tokio::runtime::Handle::current());
+            let property = move || {
+                let config = Config { cases: SEASONS, failure_persistence: None, ..Config::default() };
+                TestRunner::new(config)
+                    .run(&history(), |history| handle.block_on(a_season(&stores.store, rule, order, &history, &counts)))
+                    .unwrap_or_else(|failed| panic!("{rule:?} {order:?}: {failed}"));
             };
-            let name = board().board;
-            for season in 0..SEASONS {
-                let key = BoardKey { board: name.clone(), season: format!("s{season}") };
-                let mut standings: BTreeMap<PlayerId, (i64, Timestamp)> = BTreeMap::new();
-                for n in 0..SCORES {
-                    let who = &players[rand::random_range(0..players.len())];
-                    let points = match rand::random_range(0..10) {
-                        0 => rand::random(),
-                        _ => rand::random_range(-2..3),
-                    };
-                    let reached = at(i64::try_from(n / 4).expect("small"));
-                    let mut write = score(who, &key, points, &id(), reached);
-                    (write.ends_at, write.advance) = (Some(at(END)), advance);
-                    let outcome = ledger.record_score(&write).await.expect("records");
-                    let ScoreOutcome::Recorded { result, row } = outcome else { panic!("{outcome:?}") };
-                    let stands = model(mode, order, standings.get(who).copied(), points, reached);
-                    standings.insert(who.clone(), stands);
-                    assert_eq!((result.best, result.achieved_at), stands, "{mode:?} {order:?}");
-                    let (line, total) = ranking.apply_one(&key, order, &row).await.expect("takes");
-                    let ranked = ranked(&standings, order);
-                    let expected = ranked.iter().find(|entry| entry.key.player == *who);
-                    assert_eq!((Some(&line), total), (expected, ranked.len() as u64), "{mode:?} {order:?}");
-                    operations += 1;
-                }
-                let expected = ranked(&standings, order);
-                ties += expected.windows(2).filter(|pair| pair[0].key.score == pair[1].key.score).count();
-                let page = ranking.page(&key, order, None, 100).await.expect("reads");
-                assert_eq!(page.entries, expected, "{mode:?} {order:?}");
-                ledger.close_season(&closing(&key, order)).await.expect("closes");
-                assert_eq!(settle(&*ledger, &key, 5).await.0, expected.len() as u64);
-                assert_eq!(ledger.final_page(&key, 0, 100).await.expect("reads"), expected, "{mode:?} {order:?}");
-                for entry in expected.iter().take(10) {
-                    *coins.entry(entry.key.player.clone()).or_default() += if entry.rank == 1 { 500 } else { 100 };
-                    paid += 1;
-                }
-                seasons += 1;
-            }
+            tokio::task::spawn_blocking(property).await.expect("holds");
         }
     }
-    for who in &players {
-        assert_eq!(ledger_sum(&*ledger, who).await.0, coins.get(who).copied().unwrap_or_default());
-    }
+    let [operations, ties, seasons, paid] =
+        [&counts.operations, &counts.ties, &counts.seasons, &counts.paid].map(|count| count.load(Relaxed));
     println!(
         "{backend:?}: {operations} scores, {ties} ties at the ends of {seasons} seasons, {paid} rewards: all as the model"
     );
     assert!(operations >= 10_000 && ties > 0);
+}
+
+/// One season from its first score to its rewards.
+async fn a_season(
+    stores: &Stores,
+    rule: Rule,
+    order: Order,
+    history: &[(usize, i64)],
+    counts: &Counts,
+) -> Result<(), TestCaseError> {
+    let (ledger, ranking, key) = (&*stores.ledger, &*stores.ranking, board());
+    let players: Vec<_> = join_all((0..PLAYERS).map(|_| player(ledger, 0))).await;
+    let advance = Board { rule, order, ..Board::named(&key.board) }.advance();
+    let mut standings: BTreeMap<PlayerId, (i64, Timestamp)> = BTreeMap::new();
+    for (n, (who, points)) in history.iter().enumerate() {
+        let (who, reached) = (&players[*who], at(i64::try_from(n / 4).expect("small")));
+        let mut write = score(who, &key, *points, &id(), reached);
+        (write.ends_at, write.advance) = (Some(at(END)), advance);
+        let outcome = ledger.record_score(&write).await.expect("records");
+        let ScoreOutcome::Recorded { result, row } = outcome else { panic!("{outcome:?}") };
+        let stands = model(rule, order, standings.get(who).copied(), *points, reached);
+        standings.insert(who.clone(), stands);
+        prop_assert_eq!((result.best, result.achieved_at), stands);
+        let (line, total) = ranking.apply_one(&key, order, &row).await.expect("takes");
+        let ranked = ranked(&standings, order);
+        let expected = ranked.iter().find(|entry| entry.key.player == *who);
+        prop_assert_eq!((Some(&line), total), (expected, ranked.len() as u64));
+    }
+    raise(&counts.operations, history.len());
+    let expected = ranked(&standings, order);
+    raise(&counts.ties, expected.windows(2).filter(|pair| pair[0].key.score == pair[1].key.score).count());
+    prop_assert_eq!(&ranking.page(&key, order, None, 100).await.expect("reads").entries, &expected);
+    ledger.close_season(&closing(&key, order)).await.expect("closes");
+    prop_assert_eq!(settle(ledger, &key, 5).await.0, expected.len() as u64);
+    prop_assert_eq!(&ledger.final_page(&key, 0, 100).await.expect("reads"), &expected);
+    for entry in &expected {
+        let due = match entry.rank {
+            1 => 500,
+            2..=10 => 100,
+            _ => 0,
+        };
+        raise(&counts.paid, usize::from(due > 0));
+        prop_assert_eq!(ledger_sum(ledger, &entry.key.player).await.0, due);
+    }
+    raise(&counts.seasons, 1);
+    Ok(())
 }
 
 fn ranked(standings: &BTreeMap<PlayerId, (i64, Timestamp)>, order: Order) -> Vec<RankedEntry> {

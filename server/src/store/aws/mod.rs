@@ -4,11 +4,12 @@ mod ca;
 mod discard;
 mod dynamo;
 mod mysql;
+mod rds;
 mod redis;
 
 use std::sync::Arc;
 
-use crate::store::{AwsSettings, EventLog, StoreError, Stores};
+use crate::store::{AwsSettings, EventLog, ReplicaSettings, ReplicaSource, StoreError, Stores};
 
 pub use dynamo::DynamoLog;
 pub use mysql::MySqlLedger;
@@ -20,7 +21,11 @@ pub use redis::RedisRanking;
 /// When the database cannot be reached or migrated, or a setting cannot be used.
 pub async fn open(settings: &AwsSettings, sdk: &aws_config::SdkConfig) -> Result<Stores, StoreError> {
     let authorities = ca::Authorities::load(settings.ca_file.as_deref()).await?;
-    let ledger = MySqlLedger::open(&settings.database, authorities.database).await?;
+    let replicas: Arc<dyn ReplicaSource> = match &settings.database.replicas {
+        ReplicaSettings::At(endpoints) => Arc::new(endpoints.clone()),
+        ReplicaSettings::OfInstance(instance) => Arc::new(rds::RdsReplicas::new(instance, sdk)),
+    };
+    let ledger = MySqlLedger::open_with(&settings.database, authorities.database, replicas).await?;
     let ranking = RedisRanking::open(&settings.cache, authorities.cache)?;
     let events: Arc<dyn EventLog> = match &settings.log {
         Some(log) => Arc::new(DynamoLog::new(log, sdk)),

@@ -6,11 +6,15 @@ use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU32, Ordering};
 
 use secrecy::SecretString;
-use server::store::DatabaseSettings;
+use server::store::{DatabaseSettings, ReplicaSettings};
 use sqlx::mysql::{MySqlConnectOptions, MySqlSslMode};
 use sqlx::{AssertSqlSafe, ConnectOptions, Executor, MySqlConnection};
 
 use super::process::{Address, Process, with_daemons};
+
+/// Options of a server that replicas follow, and of one of these.
+pub const PRIMARY: [&str; 3] = ["--server-id=1", "--log-bin=binlog", "--binlog-format=ROW"];
+pub const REPLICA: [&str; 2] = ["--server-id=2", "--read-only=ON"];
 
 /// A server with its own data directory.
 pub struct MariaDb {
@@ -57,6 +61,27 @@ impl MariaDb {
         self.process = launch(&self.directory, self.address, &options);
     }
 
+    pub fn kill(&mut self) {
+        self.process.kill_and_keep();
+    }
+
+    /// Starts it again on the same data and address.
+    pub fn revive(&mut self) {
+        self.process = launch(&self.directory, self.address, &self.options);
+    }
+
+    /// Makes it a replica of a primary that was started with [`PRIMARY`]; it takes over all that was written there.
+    pub async fn follow(&self, primary: &Self) {
+        primary.execute("GRANT REPLICATION SLAVE ON *.* TO 'copier'@'%' IDENTIFIED BY 'throw-away'").await;
+        let source = format!(
+            "CHANGE MASTER TO MASTER_HOST = '{}', MASTER_PORT = {}, MASTER_USER = 'copier', \
+             MASTER_PASSWORD = 'throw-away', MASTER_USE_GTID = slave_pos, MASTER_CONNECT_RETRY = 1",
+            primary.address.host, primary.address.port
+        );
+        self.execute(&source).await;
+        self.execute("START SLAVE").await;
+    }
+
     fn admin(&self) -> MySqlConnectOptions {
         MySqlConnectOptions::new()
             .host(&self.address.host.to_string())
@@ -93,7 +118,7 @@ impl MariaDb {
             name: name.to_owned(),
             username: "game".to_owned(),
             password: SecretString::from("throw-away"),
-            read_hosts: Vec::new(),
+            replicas: ReplicaSettings::At(Vec::new()),
             tls: false,
             max_connections: 16,
         }

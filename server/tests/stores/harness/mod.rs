@@ -11,6 +11,6 @@ pub mod samples;
 pub use backend::Backend;
 pub use certificates::Certificates;
 pub use dynamo::Dynamo;
-pub use mariadb::MariaDb;
+pub use mariadb::{MariaDb, PRIMARY, REPLICA};
 pub use process::Address;
 pub use redis::{Redis, Tls};

@@ -59,6 +59,21 @@ pub(super) async fn ledger(
     rows.iter().map(entry).collect()
 }
 
+/// A page from a replica that holds the entry the page follows: then it holds all before it too. Unset: it does not.
+pub(super) async fn page_behind(
+    connection: &mut MySqlConnection,
+    player: &PlayerId,
+    before: i64,
+    limit: u32,
+) -> Result<Option<Vec<LedgerEntry>>, DbError> {
+    let mut entries = ledger(connection, player, Some(before.saturating_add(1)), limit.saturating_add(1)).await?;
+    if entries.first().is_none_or(|entry| entry.seq != before) {
+        return Ok(None);
+    }
+    entries.remove(0);
+    Ok(Some(entries))
+}
+
 fn entry(row: &MySqlRow) -> Result<LedgerEntry, DbError> {
     Ok(LedgerEntry {
         seq: row.try_get("seq")?,

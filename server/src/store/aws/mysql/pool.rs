@@ -13,7 +13,7 @@ use tokio::time::{Instant, sleep, timeout};
 use tracing::Instrument;
 
 use super::error::{DbError, Verdict};
-use crate::store::{DatabaseSettings, StoreError, TRACED};
+use crate::store::{DatabaseSettings, Endpoint, StoreError, TRACED};
 
 /// To get a connection.
 const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(3);
@@ -57,8 +57,8 @@ pub(super) struct Database {
 }
 
 impl Database {
-    /// A pool of at most `size` connections to `host`; connects when it is first used.
-    pub fn new(settings: &DatabaseSettings, host: &str, size: u32, authorities: &[u8]) -> Self {
+    /// A pool of at most `size` connections to one server; connects when it is first used.
+    pub fn new(settings: &DatabaseSettings, endpoint: &Endpoint, size: u32, authorities: &[u8]) -> Self {
         let distrusted = Arc::new(watch::Sender::new(Instant::now()));
         let seen = distrusted.clone();
         let pool = MySqlPoolOptions::new()
@@ -75,7 +75,7 @@ impl Database {
             .after_connect(|connection, _| {
                 Box::pin(async move { sqlx::raw_sql(SESSION).execute(connection).await.map(|_| ()) })
             })
-            .connect_lazy_with(connect_options(settings, host, authorities));
+            .connect_lazy_with(connect_options(settings, endpoint, authorities));
         Self { pool, distrusted }
     }
 
@@ -89,13 +89,21 @@ impl Database {
     {
         let database = self.clone();
         let task = async move { database.until_done(operation, work).await };
-        let span = tracing::debug_span!(
-            target: TRACED, "database", otel.kind = "client", db.system.name = "mysql", db.operation.name = operation,
-        );
-        match tokio::spawn(task.instrument(span)).await {
+        match tokio::spawn(task.instrument(span(operation))).await {
             Ok(result) => result,
             Err(stopped) => Err(StoreError::unavailable(super::error::STORE, operation, stopped)),
         }
+    }
+
+    /// One attempt within `patience`, for who has somebody else to ask.
+    pub async fn once<T, W: Work<T>>(
+        &self,
+        operation: &'static str,
+        patience: Duration,
+        work: W,
+    ) -> Result<T, StoreError> {
+        let attempt = timeout(patience, self.attempt(&work)).instrument(span(operation));
+        attempt.await.unwrap_or(Err(DbError::TimedOut(patience))).map_err(|error| error.into_store(operation))
     }
 
     async fn until_done<T, W>(&self, operation: &'static str, work: W) -> Result<T, StoreError>
@@ -147,6 +155,12 @@ impl Database {
     }
 }
 
+fn span(operation: &'static str) -> tracing::Span {
+    tracing::debug_span!(
+        target: TRACED, "database", otel.kind = "client", db.system.name = "mysql", db.operation.name = operation,
+    )
+}
+
 /// A connection that is closed at once when dropped, unless it was given back.
 struct Lease(Option<PoolConnection<MySql>>);
 
@@ -183,11 +197,15 @@ async fn usable(connection: &mut MySqlConnection, age: &PoolConnectionMetadata, 
     age.idle_for < TRUSTED_IDLE || matches!(timeout(PING_TIMEOUT, connection.ping()).await, Ok(Ok(())))
 }
 
-/// How to connect to `host`.
-pub(super) fn connect_options(settings: &DatabaseSettings, host: &str, authorities: &[u8]) -> MySqlConnectOptions {
+/// How to connect to a server.
+pub(super) fn connect_options(
+    settings: &DatabaseSettings,
+    endpoint: &Endpoint,
+    authorities: &[u8],
+) -> MySqlConnectOptions {
     let options = MySqlConnectOptions::new()
-        .host(host)
-        .port(settings.port)
+        .host(&endpoint.host)
+        .port(endpoint.port)
         .username(&settings.username)
         .password(settings.password.expose_secret())
         .database(&settings.name)

@@ -285,3 +285,26 @@ pub(super) async fn lines(
     entries.dedup();
     Ok(entries)
 }
+
+/// [`page`] on a replica. Unset: the replica does not know yet that the season is settled.
+pub(super) async fn settled_page(
+    connection: &mut MySqlConnection,
+    key: &BoardKey,
+    skip: u64,
+    limit: u32,
+) -> Result<Option<Vec<RankedEntry>>, DbError> {
+    if is_settled(connection, key).await? { page(connection, key, skip, limit).await.map(Some) } else { Ok(None) }
+}
+
+/// [`lines`] on a replica. Unset: as with [`settled_page`].
+pub(super) async fn settled_lines(
+    connection: &mut MySqlConnection,
+    key: &BoardKey,
+    players: &[PlayerId],
+) -> Result<Option<Vec<RankedEntry>>, DbError> {
+    if is_settled(connection, key).await? { lines(connection, key, players).await.map(Some) } else { Ok(None) }
+}
+
+async fn is_settled(connection: &mut MySqlConnection, key: &BoardKey) -> Result<bool, DbError> {
+    Ok(read(connection, key).await?.is_some_and(|season| season.state == SeasonState::Settled))
+}

@@ -4,6 +4,7 @@ use jiff::Timestamp;
 use sqlx::MySqlConnection;
 
 use super::error::DbError;
+use super::rows::get_time;
 
 /// Takes the task's turn if it is due, and puts the next one off until `next`. Unset: it is not due.
 pub(super) async fn take(
@@ -29,6 +30,12 @@ pub(super) async fn take(
         sqlx::query_scalar("SELECT done_to FROM turns WHERE task = ?").bind(task).fetch_one(connection).await?;
     let done_to = Timestamp::from_microsecond(micros).map_err(|_| DbError::Corrupt(format!("done_to {micros}")))?;
     Ok(Some(done_to))
+}
+
+/// When a task is due again. Unset: nobody has had a turn yet.
+pub(super) async fn due(connection: &mut MySqlConnection, task: &str) -> Result<Option<Timestamp>, DbError> {
+    let row = sqlx::query("SELECT due_at FROM turns WHERE task = ?").bind(task).fetch_optional(connection).await?;
+    row.as_ref().map(|row| get_time(row, "due_at")).transpose()
 }
 
 /// Notes how far the task has come.
