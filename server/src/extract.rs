@@ -72,8 +72,11 @@ impl<S: Sync> FromRequestParts<S> for OptionalKey {
     type Rejection = Problem;
 
     async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Problem> {
-        let Some(value) = parts.headers.get("idempotency-key") else { return Ok(Self(None)) };
-        let key = value.to_str().ok().filter(|key| is_idempotency_key(key));
+        let mut values = parts.headers.get_all("idempotency-key").iter();
+        let Some(value) = values.next() else { return Ok(Self(None)) };
+        // Of two keys neither is the one.
+        let alone = values.next().is_none();
+        let key = value.to_str().ok().filter(|key| alone && is_idempotency_key(key));
         key.map(|key| Self(Some(key.to_owned()))).ok_or_else(|| DomainError::IdempotencyKeyMissing.into())
     }
 }

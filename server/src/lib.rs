@@ -3,11 +3,13 @@
 //! Imports run downwards: `routes` -> `domain` -> `store`.
 
 pub mod app_stores;
+mod background;
 pub mod cloud;
 pub mod config;
 pub mod domain;
 pub mod error;
 pub mod extract;
+pub mod http;
 pub mod lifecycle;
 pub mod middleware;
 pub mod play;

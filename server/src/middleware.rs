@@ -1,14 +1,16 @@
 //! Around every request: an id, a log line, metrics; concurrency limits and deadlines.
 
 use std::{
+    error::Error as _,
     net::SocketAddr,
     sync::Arc,
     time::{Duration, Instant},
 };
 
 use axum::{
+    body::HttpBody as _,
     extract::{ConnectInfo, MatchedPath, Request, State},
-    http::{HeaderMap, HeaderValue, StatusCode, header::CONTENT_TYPE},
+    http::{HeaderMap, HeaderValue, Method, StatusCode, header::CONTENT_TYPE},
     middleware::Next,
     response::{IntoResponse, Response},
 };
@@ -16,8 +18,9 @@ use tokio::sync::Semaphore;
 use tracing::{Instrument as _, field::Empty};
 
 use crate::{
-    error::{MALFORMED, OVERLOADED, Problem, TIMED_OUT},
+    error::{MALFORMED, OVERLOADED, Problem, TIMED_OUT, TOO_LARGE},
     rate::client_address,
+    router::MAX_BODY,
     state::Shared,
     traces,
 };
@@ -41,6 +44,16 @@ fn is_probe(route: &str) -> bool {
 fn is_frameworks_own(response: &Response) -> bool {
     let text = response.headers().get(CONTENT_TYPE).is_some_and(|value| value.as_bytes().starts_with(b"text/plain"));
     response.status() == StatusCode::BAD_REQUEST && text
+}
+
+/// A client may make up methods; each would be kept for ever.
+fn method_label(method: &Method) -> &str {
+    match *method {
+        Method::GET | Method::HEAD | Method::POST | Method::PUT | Method::PATCH | Method::DELETE | Method::OPTIONS => {
+            method.as_str()
+        }
+        _ => "other",
+    }
 }
 
 /// Gives the request an id, writes a log line and metrics about it, and writes problems out.
@@ -77,7 +90,8 @@ pub async fn frame(State(app): State<Shared>, request: Request, next: Next) -> R
     let elapsed = started.elapsed();
     let status = response.status().as_u16();
     traces::end(&span, status);
-    let labels = [("method", method.to_string()), ("route", route.clone()), ("status", status.to_string())];
+    let labels =
+        [("method", method_label(&method).to_owned()), ("route", route.clone()), ("status", status.to_string())];
     metrics::counter!("http_requests_total", &labels).increment(1);
     metrics::histogram!("http_request_duration_seconds", &labels[..2]).record(elapsed.as_secs_f64());
     let millis = u64::try_from(elapsed.as_millis()).unwrap_or(u64::MAX);
@@ -108,13 +122,33 @@ impl Gate {
     }
 }
 
-/// Lets a request through its gate, or sheds it at once: a queue would only make every answer late.
+/// The request with all of its body.
+async fn whole(request: Request) -> Result<Request, Problem> {
+    if request.body().is_end_stream() {
+        return Ok(request);
+    }
+    let (parts, body) = request.into_parts();
+    match axum::body::to_bytes(body, MAX_BODY).await {
+        Ok(bytes) => Ok(Request::from_parts(parts, bytes.into())),
+        Err(error) if error.source().is_some_and(|cause| cause.is::<http_body_util::LengthLimitError>()) => {
+            Err(Problem::new(&TOO_LARGE))
+        }
+        Err(_) => Err(Problem::new(&MALFORMED).detail("the body could not be read")),
+    }
+}
+
+/// Lets a request through its gate, or sheds it at once: a queue would only make every answer late. Its body is there by
+/// then: who sends one slowly takes up nobody's room.
 pub async fn gate(State(gate): State<Arc<Gate>>, request: Request, next: Next) -> Response {
-    let Ok(_permit) = gate.permits.try_acquire() else {
-        metrics::counter!("http_shed_total", "group" => gate.name).increment(1);
-        return Problem::new(&OVERLOADED).into_response();
+    let through = async {
+        let request = whole(request).await?;
+        let Ok(_permit) = gate.permits.try_acquire() else {
+            metrics::counter!("http_shed_total", "group" => gate.name).increment(1);
+            return Err(Problem::new(&OVERLOADED));
+        };
+        Ok(next.run(request).await)
     };
-    match tokio::time::timeout(gate.deadline, next.run(request)).await {
+    match tokio::time::timeout(gate.deadline, through).await.map(IntoResponse::into_response) {
         Ok(response) => response,
         Err(_) => {
             metrics::counter!("http_timed_out_total", "group" => gate.name).increment(1);

@@ -8,35 +8,34 @@ use std::{
 };
 
 use aws_config::SdkConfig;
-use jiff::SignedDuration;
 use metrics_exporter_prometheus::PrometheusHandle;
 use tokio::{
     net::TcpListener,
     signal::unix::{SignalKind, signal},
-    task::JoinHandle,
 };
 use tokio_util::sync::CancellationToken;
 
 use crate::{
     app_stores::app_stores,
+    background::Background,
     cloud,
     config::{Config, GoogleKey, StoreConfig},
-    domain::{Game, clock::World, receipts::upkeep::Upkeep, reconcile::Reconciler, relay::Relay, season::SeasonKeeper},
-    lifecycle::{About, Health, start_up},
+    domain::{Game, clock::World},
+    http,
+    lifecycle::{About, Health},
     rate::RateLimits,
     reload, router,
     secrets::{self, Keys},
     shipping::Shipper,
-    state::{App, Shared},
+    state::App,
     store::{self, BoxError, Stores, chain},
     telemetry,
 };
 
 /// Requests in flight get this long after the port is closed.
 const IN_FLIGHT: Duration = Duration::from_secs(20);
-const FLUSH: Duration = Duration::from_secs(10);
+pub(crate) const FLUSH: Duration = Duration::from_secs(10);
 const RETRY: Duration = Duration::from_secs(2);
-const RUNS_KEPT: SignedDuration = SignedDuration::from_hours(7 * 24);
 
 /// Why the server did not start, or stopped.
 #[derive(Debug, thiserror::Error)]
@@ -243,68 +242,7 @@ async fn serve_until_stopped(
         tokio::time::sleep(IN_FLIGHT).await;
     };
     tokio::select! {
-        result = axum::serve(listener, router.into_make_service_with_connect_info::<SocketAddr>()).with_graceful_shutdown(close) => {
-            if let Err(error) = result {
-                tracing::error!(error = %chain(&error), "serving failed");
-            }
-        }
+        () = async { tokio::join!(http::serve(listener, router, closing.clone()), close); } => {}
         () = late => tracing::warn!("requests were still in flight"),
-    }
-}
-
-/// What runs beside requests.
-struct Background {
-    stop: CancellationToken,
-    relay: JoinHandle<Relay>,
-    others: Vec<JoinHandle<()>>,
-}
-
-impl Background {
-    fn start(app: &Shared, metrics: PrometheusHandle, metrics_port: TcpListener, stop: &CancellationToken) -> Self {
-        // It goes on while requests drain.
-        let own_stop = CancellationToken::new();
-        let (game, health) = (&app.game, &app.health);
-        let relay = tokio::spawn(Relay::new(game.clone()).run(own_stop.clone()));
-        let others = vec![
-            tokio::spawn(start_up(game.clone(), health.clone(), stop.clone())),
-            tokio::spawn(Reconciler::new(game.clone()).run(own_stop.clone())),
-            tokio::spawn(SeasonKeeper::new(game.clone()).run(own_stop.clone())),
-            tokio::spawn(Upkeep::new(game.clone(), app.app_stores.clone()).run(own_stop.clone())),
-            tokio::spawn(housekeeping(app.clone(), metrics.clone(), own_stop.clone())),
-            tokio::spawn(async move {
-                let _ = axum::serve(metrics_port, router::metrics_router(metrics)).await;
-            }),
-        ];
-        Self { stop: own_stop, relay, others }
-    }
-
-    async fn finish(self) {
-        self.stop.cancel();
-        match self.relay.await {
-            Ok(relay) => relay.flush(FLUSH).await,
-            Err(error) => tracing::error!(error = %chain(&error), "the relay failed"),
-        }
-        for task in self.others {
-            task.abort();
-        }
-    }
-}
-
-/// Removes what is past its time, and keeps the metrics' histograms small.
-async fn housekeeping(app: Shared, metrics: PrometheusHandle, stop: CancellationToken) {
-    const BATCH: u32 = 1000;
-    while !stop.is_cancelled() {
-        metrics.run_upkeep();
-        app.rates.forget_idle();
-        let game = &app.game;
-        let now = game.world.now();
-        let before = now.saturating_sub(RUNS_KEPT).unwrap_or(jiff::Timestamp::MIN);
-        if let Err(error) = game.stores.ledger.purge(before, now, BATCH).await {
-            tracing::warn!(error = %chain(&error), "old rows could not be removed");
-        }
-        tokio::select! {
-            () = tokio::time::sleep(Duration::from_secs(10)) => {}
-            () = stop.cancelled() => {}
-        }
     }
 }

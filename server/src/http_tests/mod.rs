@@ -7,7 +7,9 @@ mod harness;
 mod play;
 
 mod admin;
+mod google;
 mod health;
+mod hostile;
 mod log;
 mod openapi;
 mod overload;
