@@ -80,6 +80,44 @@ async fn nothing_is_lost_while_the_log_is_away() {
     assert_eq!(server.app.game.stores.ledger.outbox_backlog().await.expect("read").0, 0);
 }
 
+/// An hour by the clock: players go on as if nothing were, the log is not pestered, and in the end it has all, once.
+#[tokio::test]
+async fn an_hour_without_the_log_loses_nothing_and_stops_nobody() {
+    let server = Server::start().await;
+    let player = server.player("d").await;
+    server.grant(&player.id, "g", 10_000).await.expect(201);
+    let mut relay = Relay::new(server.app.game.clone());
+    server.log.away.store(true, Ordering::SeqCst);
+    for minute in 0..60_usize {
+        let item = json!({ "item_id": "101", "expected_price": 100 });
+        server.buy(&player, &format!("k{minute}"), item).await.expect(201);
+        server.score(&player, i64::try_from(minute).expect("small"), &format!("r{minute}")).await;
+        send(&server, &player, None, vec![tap(&server, minute)]).await.expect(202);
+        for _ in 0..2 {
+            relay.round().await.expect("the outbox");
+            server.clock.advance(SignedDuration::from_secs(29));
+        }
+    }
+    let asked = server.log.calls.load(Ordering::SeqCst);
+    assert!(asked <= 120, "asked {asked} times");
+    let waiting = server.app.game.stores.ledger.outbox_backlog().await.expect("read").0;
+    assert_eq!(waiting, 1 + 1 + 3 * 60, "account, grant, and what the player did");
+    server.log.away.store(false, Ordering::SeqCst);
+    server.clock.advance(SignedDuration::from_mins(1));
+    carry(&server, &mut relay).await;
+    let path = format!("/admin/v1/events?user_id={}&limit=1000", player.id);
+    let mut logged = 0;
+    for day in [server.app.game.world.now(), server.app.game.world.now() - SignedDuration::from_hours(2)]
+        .map(crate::store::day_of)
+        .into_iter()
+        .collect::<std::collections::BTreeSet<_>>()
+    {
+        let page = server.get(&format!("{path}&day={day}"), OPERATOR).await.expect(200);
+        logged += page["events"].as_array().expect("events").len();
+    }
+    assert_eq!(logged as u64, waiting);
+}
+
 #[tokio::test]
 async fn nothing_is_doubled_when_the_answer_of_the_log_is_lost() {
     let server = Server::start().await;

@@ -4,7 +4,7 @@ use jiff::Timestamp;
 use sqlx::{QueryBuilder, Sqlite, Transaction, sqlite::SqliteRow};
 
 use super::db::{Db, column, failed, instant, player as player_in, timestamp};
-use crate::store::{Event, StoreError};
+use crate::store::{Event, MOST_COUNTED, StoreError};
 
 /// Reads an event from a row of the outbox or of the log.
 pub(super) fn event(row: &SqliteRow) -> Result<Event, StoreError> {
@@ -110,9 +110,8 @@ pub(super) async fn release(db: &Db, owner: &str, ids: &[String], due: Timestamp
 }
 
 pub(super) async fn backlog(db: &Db) -> Result<(u64, Option<Timestamp>), StoreError> {
-    let (count, oldest): (i64, Option<i64>) = sqlx::query_as("SELECT COUNT(*), MIN(at) FROM outbox")
-        .fetch_one(db.readers())
-        .await
-        .map_err(failed("outbox_backlog"))?;
+    let counted = "SELECT COUNT(*), MIN(at) FROM (SELECT at FROM outbox ORDER BY id LIMIT ?)";
+    let (count, oldest): (i64, Option<i64>) =
+        sqlx::query_as(counted).bind(MOST_COUNTED).fetch_one(db.readers()).await.map_err(failed("outbox_backlog"))?;
     Ok((count.unsigned_abs(), oldest.map(instant).transpose()?))
 }
