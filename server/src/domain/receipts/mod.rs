@@ -2,12 +2,12 @@
 
 pub mod apple;
 pub mod google;
+mod products;
 pub mod upkeep;
 
-use std::{collections::HashMap, sync::Arc};
+use std::sync::Arc;
 
 use jiff::Timestamp;
-use serde::Deserialize;
 use serde_json::json;
 use sha2::{Digest as _, Sha256};
 use tokio::sync::Notify;
@@ -15,6 +15,7 @@ use tokio::sync::Notify;
 use super::{DomainError, Game, account, error::Checks, event};
 use crate::store::{AppStore, Event, Funds, PlayerId, ReceiptChange, ReceiptOutcome, ReceiptRow, ReceiptWrite};
 
+pub use self::products::{Product, Products};
 use self::{
     apple::Apple,
     google::{Google, PlayError},
@@ -23,47 +24,6 @@ use self::{
 /// Bytes of a receipt at most.
 pub const MAX_RECEIPT: usize = 32 * 1024;
 const MAX_TRANSACTION_ID: usize = 1024;
-
-/// Something sold for money.
-#[derive(Debug, Clone, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Product {
-    /// As in the app stores.
-    pub product_id: String,
-    /// What it is worth.
-    pub coins: i64,
-}
-
-/// What is sold for money, and what it is worth.
-#[derive(Debug, Clone, Default)]
-pub struct Products(HashMap<String, i64>);
-
-impl Products {
-    /// These products. Answers what is wrong with them, if something is.
-    ///
-    /// # Errors
-    /// When an id is empty, too long or there twice, or coins are not from 1 to `most`.
-    pub fn new(products: Vec<Product>, most: i64) -> Result<Self, String> {
-        let mut coins = HashMap::new();
-        for product in products {
-            let id = product.product_id;
-            if !(1..=255).contains(&id.len()) {
-                return Err(format!("product_id {id:?} is not 1 to 255 bytes"));
-            }
-            if !(1..=most).contains(&product.coins) {
-                return Err(format!("the coins of product {id:?} are not 1 to {most}"));
-            }
-            if coins.insert(id.clone(), product.coins).is_some() {
-                return Err(format!("product_id {id:?} is there twice"));
-            }
-        }
-        Ok(Self(coins))
-    }
-
-    fn worth(&self, product_id: &str, quantity: i64) -> Option<i64> {
-        self.0.get(product_id)?.checked_mul(quantity)
-    }
-}
 
 /// The app stores whose receipts are taken.
 #[derive(Default)]
@@ -309,15 +269,5 @@ mod tests {
         let parts: Vec<usize> = token("01JD").split('-').map(str::len).collect();
         assert_eq!(parts, [8, 4, 4, 4, 12]);
         assert_eq!(token("01JD").as_bytes()[14], b'8');
-    }
-
-    #[test]
-    fn impossible_products_are_refused() {
-        let product = |id: &str, coins| Product { product_id: id.to_owned(), coins };
-        assert!(Products::new(vec![product("a", 1), product("b", 100)], 100).is_ok());
-        assert!(Products::new(vec![product("a", 1), product("a", 2)], 100).is_err());
-        assert!(Products::new(vec![product("a", 0)], 100).is_err());
-        assert!(Products::new(vec![product("a", 101)], 100).is_err());
-        assert!(Products::new(vec![product("", 1)], 100).is_err());
     }
 }

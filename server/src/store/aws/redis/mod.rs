@@ -3,14 +3,16 @@
 //! carry the same hash tag: a script's keys lie in one slot.
 
 mod link;
+mod scripts;
 
 use std::time::Duration;
 
 use async_trait::async_trait;
-use redis::{Client, ConnectionAddr, ConnectionInfo, IntoConnectionInfo, RedisConnectionInfo, Script, TlsCertificates};
+use redis::{Client, ConnectionAddr, ConnectionInfo, IntoConnectionInfo, RedisConnectionInfo, TlsCertificates};
 use secrecy::ExposeSecret;
 
 use self::link::{Link, STORE};
+use self::scripts::Scripts;
 use crate::store::{
     BoardKey, CacheSettings, Order, PlayerId, RankKey, RankPage, RankedEntry, Ranking, ScoreRow, StoreError,
 };
@@ -26,38 +28,6 @@ pub struct RedisRanking {
     /// For what may lag by a moment.
     reader: Option<Link>,
     scripts: Scripts,
-}
-
-struct Scripts {
-    apply: Script,
-    rank: Script,
-    page: Script,
-    around: Script,
-    built: Script,
-    begin_build: Script,
-    keep_build: Script,
-    finish_build: Script,
-    lead: Script,
-    forget: Script,
-    check: Script,
-}
-
-impl Scripts {
-    fn new() -> Self {
-        Self {
-            apply: Script::new(include_str!("apply.lua")),
-            rank: Script::new(include_str!("rank.lua")),
-            page: Script::new(include_str!("page.lua")),
-            around: Script::new(include_str!("around.lua")),
-            built: Script::new(include_str!("built.lua")),
-            begin_build: Script::new(include_str!("begin_build.lua")),
-            keep_build: Script::new(include_str!("keep_build.lua")),
-            finish_build: Script::new(include_str!("finish_build.lua")),
-            lead: Script::new(include_str!("lead.lua")),
-            forget: Script::new("return redis.call('UNLINK', KEYS[1], KEYS[2], KEYS[3], KEYS[4])"),
-            check: Script::new("redis.call('SET', KEYS[1], '1', 'EX', 60) return redis.call('GET', KEYS[1])"),
-        }
-    }
 }
 
 impl RedisRanking {
