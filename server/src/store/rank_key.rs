@@ -32,6 +32,23 @@ pub enum Order {
     Ascending,
 }
 
+impl Order {
+    /// As it is stored.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Descending => "descending",
+            Self::Ascending => "ascending",
+        }
+    }
+
+    /// The reverse of [`Order::name`].
+    #[must_use]
+    pub fn named(name: &str) -> Option<Self> {
+        [Self::Descending, Self::Ascending].into_iter().find(|order| order.name() == name)
+    }
+}
+
 /// What decides a rank: the score, then who reached it first, then the id (so that no two are equal).
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct RankKey {

@@ -73,10 +73,6 @@ pub(super) async fn unsettled(db: &Db) -> Result<Vec<SeasonRow>, StoreError> {
 
 pub(super) async fn close(db: &Db, closing: &Closing) -> Result<(), StoreError> {
     const OPERATION: &str = "close a season";
-    let order = match closing.order {
-        Order::Ascending => "ascending",
-        Order::Descending => "descending",
-    };
     let mut tx = db.write(OPERATION).await?;
     sqlx::query(
         "UPDATE seasons SET state = ?, ends_at = ?, rank_order = ?, rewards = ? \
@@ -84,7 +80,7 @@ pub(super) async fn close(db: &Db, closing: &Closing) -> Result<(), StoreError> 
     )
     .bind(SeasonState::Closed.number())
     .bind(closing.ends_at.as_microsecond())
-    .bind(order)
+    .bind(closing.order.name())
     .bind(serde_json::to_string(&closing.rewards).expect("plain data"))
     .bind(&closing.key.board)
     .bind(&closing.key.season)
@@ -109,11 +105,7 @@ pub(super) async fn settle(db: &Db, settlement: &Settlement) -> Result<SettleOut
     let closed = season(&row)?;
     let rewards: String = column(&row, "rewards")?;
     let rewards: Rewards = serde_json::from_str(&rewards).map_err(|_| corrupt(format_args!("the season {key}")))?;
-    let order = match column::<&str>(&row, "rank_order")? {
-        "ascending" => Order::Ascending,
-        "descending" => Order::Descending,
-        _ => return Err(corrupt(format_args!("the season {key}"))),
-    };
+    let order = Order::named(column(&row, "rank_order")?).ok_or_else(|| corrupt(format_args!("the season {key}")))?;
     let entries = next_lines(&mut tx, settlement, order, closed.players).await?;
     let mut paid = 0;
     for entry in &entries {

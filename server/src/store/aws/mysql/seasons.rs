@@ -78,17 +78,13 @@ pub(super) async fn unsettled(connection: &mut MySqlConnection) -> Result<Vec<Se
 
 /// Closes an open one.
 pub(super) async fn close(connection: &mut MySqlConnection, closing: &Closing) -> Result<(), DbError> {
-    let order = match closing.order {
-        Order::Ascending => "ascending",
-        Order::Descending => "descending",
-    };
     sqlx::query(
         "UPDATE seasons SET state = ?, ends_at = ?, rank_order = ?, rewards = ? \
          WHERE board = ? AND season = ? AND state = ?",
     )
     .bind(SeasonState::Closed.number())
     .bind(closing.ends_at.as_microsecond())
-    .bind(order)
+    .bind(closing.order.name())
     .bind(serde_json::to_string(&closing.rewards).expect("plain data"))
     .bind(&closing.key.board)
     .bind(&closing.key.season)
@@ -150,11 +146,7 @@ async fn lock(connection: &mut MySqlConnection, key: &BoardKey) -> Result<Result
         return Ok(Err(SettleOutcome::Done));
     }
     let corrupt = || DbError::Corrupt(format!("the season {key}"));
-    let order = match get::<Option<String>>(&row, "rank_order")?.as_deref() {
-        Some("ascending") => Order::Ascending,
-        Some("descending") => Order::Descending,
-        _ => return Err(corrupt()),
-    };
+    let order = get::<Option<String>>(&row, "rank_order")?.as_deref().and_then(Order::named).ok_or_else(corrupt)?;
     let rewards: String = get::<Option<String>>(&row, "rewards")?.ok_or_else(corrupt)?;
     Ok(Ok(Closed {
         ends_at: get_time(&row, "ends_at")?,
