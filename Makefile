@@ -19,7 +19,7 @@ SERVER_TESTS := --test stores --test process --test chaos
 ALL := --workspace --all-targets --locked
 
 .PHONY: help build release up down lint fmt test test-unit test-server test-emulator test-e2e test-crash test-localstack \
-	test-docs bench test-bench setup clean
+	test-docs bench bench-provision test-bench setup clean
 
 help: ## this list
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 16
@@ -87,6 +87,10 @@ PLAYERS ?= 100000
 bench: release ## the released server under load on MariaDB and Redis, beside those by themselves; SECONDS=10 a row, PLAYERS=100000
 	@bench/setup.sh
 	@python3 bench/run.py --server $(DIST)/game-server --seconds $(SECONDS) --players $(PLAYERS)
+
+ROUNDS ?= 5
+bench-provision: build setup ## provision itself: calls, time and calls in flight beside the local AWS alone; ROUNDS=5
+	@python3 bench/provisioning.py --provision "$(DIST)/provision" --python "$$(tests/emulator/setup.sh | tail -n 1)" --rounds $(ROUNDS)
 
 test-docs: build ## the page /docs in a headless Chromium (Debian package chromium), with a picture in dist/docs.png
 	server/tests/docs.sh "$(TARGET)/debug/game-server" "$(DIST)/docs.png"

@@ -1,6 +1,6 @@
 //! What was changed outside provision: seen apart from the blueprint's own changes, and overwritten only on request.
 
-use provision_tests::{LocalAws, root};
+use provision_tests::{LocalAws, root, without};
 use serde_json::Value;
 
 const UP: [&str; 3] = ["up", "--yes", "--control-plane-only"];
@@ -13,7 +13,9 @@ struct Stack {
 impl Stack {
     fn up() -> Self {
         let aws = LocalAws::start(&["--no-waits", "--control-plane-only"]);
-        let blueprint = root().join("blueprints/rehearsal.toml").to_str().expect("a path in UTF-8").to_owned();
+        let text = std::fs::read_to_string(root().join("blueprints/rehearsal.toml")).expect("the blueprint ships");
+        let blueprint =
+            aws.blueprint("rehearsal.toml", &format!("{}\n[tags]\nteam = \"blue\"\n", without(&text, "tags")));
         let stack = Self { aws, blueprint };
         stack.aws.done(&[&UP[..], &[&stack.blueprint]].concat());
         stack
@@ -106,8 +108,30 @@ fn every_way_to_drift_is_seen_and_mended() {
     stack.overwritten_on_request_only();
     assert_eq!(stack.id("vpc"), vpc);
 
+    // A tag of the blueprint's own changed by hand.
+    let zone = stack.id("subnet/app-1");
+    let tag =
+        |value: &str| format!("api.create_tags(Resources=['{zone}'], Tags=[{{'Key': 'team', 'Value': '{value}'}}])");
+    stack.aws.boto3("ec2", &tag("green"));
+    assert_eq!(stack.drifted(), ["subnet/app-1 changed"]);
+    stack.overwritten_on_request_only();
+
+    // Asked on a terminal: no leaves all as it is, yes to both questions puts it back.
+    stack.aws.boto3("ec2", &tag("yellow"));
+    let up = ["up", "--control-plane-only", &stack.blueprint];
+    stack.aws.forget_calls();
+    let no = stack.aws.answering("n", &up);
+    assert_eq!(no.code, Some(1), "{}\n{}", no.out, no.err);
+    assert!(no.out.contains("Overwrite what was changed outside provision?"), "{}", no.out);
+    let no = stack.aws.answering("yn", &up);
+    assert_eq!(no.code, Some(1), "{}\n{}", no.out, no.err);
+    assert!(stack.aws.calls().iter().all(|call| !call.mutating));
+    let yes = stack.aws.answering("yy", &up);
+    assert_eq!(yes.code, Some(0), "{}\n{}", yes.out, yes.err);
+    assert_eq!(stack.drifted(), Vec::<String>::new());
+
     assert_eq!(kinds(&stack.aws), before);
-    println!("4 ways to drift seen and mended; {} resources as before", before.len());
+    println!("5 ways to drift seen and mended; {} resources as before", before.len());
     let down = stack.aws.done(&["down", &stack.blueprint, "--yes", "--allow-data-loss"]);
     assert!(down.out.contains("0 left"), "{}", down.out);
 }

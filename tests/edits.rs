@@ -1,6 +1,7 @@
 //! What an edit of the blueprint leads to: planned as announced, applied, and nothing left to do afterwards.
 
-use provision_tests::{LocalAws, root};
+use provision_tests::topology::{Reader, difference};
+use provision_tests::{LocalAws, root, without};
 
 fn rehearsal() -> String {
     std::fs::read_to_string(root().join("blueprints/rehearsal.toml")).expect("the blueprint ships")
@@ -10,15 +11,6 @@ fn rehearsal() -> String {
 fn edited(text: &str, old: &str, new: &str) -> String {
     assert!(text.contains(old), "the blueprint does not say {old:?}");
     text.replacen(old, new, 1)
-}
-
-/// `text` without the section `name`.
-fn without(text: &str, name: &str) -> String {
-    let header = format!("[{name}]\n");
-    let start = text.find(&header).expect("the section is there");
-    let rest = &text[start + header.len()..];
-    let end = rest.find("\n[").map_or(rest.len(), |at| at + 1);
-    format!("{}{}", &text[..start], &rest[end..])
 }
 
 /// The plan as lines: action, address, impact, fields.
@@ -86,4 +78,60 @@ fn another_range_is_refused_until_the_loss_of_data_is_allowed() {
     let down = aws.done(&["down", &moved, "--yes", "--allow-data-loss"]);
     assert!(down.out.contains("0 left"), "{}", down.out);
     assert!(aws.listing("eu-central-1", "game-dev").is_empty());
+}
+
+/// Tags that change reach what is there: afterwards it is as if it had been made with them.
+#[test]
+#[allow(clippy::print_stdout, reason = "it prints what it counted")]
+fn tags_reach_what_exists() {
+    let tagged = |tags: &str| format!("{}\n[tags]\n{tags}\n", without(&rehearsal(), "tags"));
+    let origin = LocalAws::start(&["--no-waits", "--control-plane-only"]);
+    let mut reader = Reader::start();
+    let empty = reader.read(&origin);
+    let (before, after) =
+        (tagged("team = \"blue\"\nowner = \"ann\""), tagged("team = \"red\"\n\"cost:center\" = \"42\""));
+    let made_so = origin.copy(None);
+    apply(&made_so, "after.toml", &after, &[]);
+    let wanted = reader.read(&made_so);
+    drop(made_so);
+
+    let aws = origin.copy(None);
+    apply(&aws, "before.toml", &before, &[]);
+    // Somebody else's tag is none of ours.
+    let topic = "arn = api.list_topics()['Topics'][0]['TopicArn']";
+    aws.boto3(
+        "sns",
+        &format!("{topic}\napi.tag_resource(ResourceArn=arn, Tags=[{{'Key': 'theirs', 'Value': 'kept'}}])"),
+    );
+    aws.forget_calls();
+    let plan = apply(&aws, "after.toml", &after, &[]);
+    let changes: Vec<&str> = plan.lines().collect();
+    assert!(changes.len() > 70, "{plan}");
+    let others: Vec<_> =
+        changes.iter().filter(|line| !(line.starts_with("update ") && line.ends_with(" (none) tags"))).collect();
+    assert!(others.is_empty(), "{others:#?}");
+    let calls = aws.calls();
+    let to_ec2 = calls.iter().filter(|call| call.action == "CreateTags").count();
+    let mutating = calls.iter().filter(|call| call.mutating && call.action != "PutObject").count();
+    println!("{} retagged by {mutating} calls, {to_ec2} of them for all of EC2", changes.len());
+    assert!(to_ec2 <= 4, "{to_ec2} calls of CreateTags");
+    let theirs = format!(
+        "{topic}\nprint([t['Value'] for t in api.list_tags_for_resource(ResourceArn=arn)['Tags'] if t['Key'] == 'theirs'])"
+    );
+    assert_eq!(aws.boto3("sns", &theirs).trim(), "['kept']");
+    aws.boto3("sns", &format!("{topic}\napi.untag_resource(ResourceArn=arn, TagKeys=['theirs'])"));
+    // What a launch template gives to instances to come, its next version says; a snapshot is of the past. AWS itself tags the
+    // nodes of a cache with their group, and interfaces as the launch template says: the local AWS does not.
+    let excused = ["launch_template_version", "rds db_snapshots", "cache_clusters", "ec2 network_interfaces"];
+    let different: Vec<String> = difference(&wanted, &reader.read(&aws));
+    let unexpected: Vec<_> = different.iter().filter(|line| !excused.iter().any(|part| line.contains(part))).collect();
+    assert!(unexpected.is_empty(), "{unexpected:#?}");
+
+    // Taken away altogether.
+    let bare = aws.blueprint("bare.toml", &without(&rehearsal(), "tags"));
+    aws.done(&["up", &bare, "--yes", "--control-plane-only"]);
+    aws.done(&["plan", "--check", &bare]);
+    let down = aws.done(&["down", &bare, "--yes", "--allow-data-loss"]);
+    assert!(down.out.contains("0 left"), "{}", down.out);
+    assert_eq!(difference(&empty, &reader.read(&aws)), Vec::<String>::new());
 }

@@ -3,7 +3,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use provision_tests::{LocalAws, root};
+use provision_tests::{LocalAws, root, without};
 use serde_json::Value;
 
 /// Calls that IAM names otherwise.
@@ -26,34 +26,21 @@ const NAMED: &[(&str, &str)] = &[
 const TAGS: &str = "AWS asks for it where a create call has tags";
 #[rustfmt::skip]
 const NOT_CALLED: &[(&str, &str)] = &[
-    ("acm:AddTagsToCertificate", TAGS),
-    ("autoscaling:CreateOrUpdateTags", TAGS),
     ("autoscaling:DescribeScalingActivities", "why a group does not become healthy: asked where it takes long"),
-    ("cloudfront:TagResource", TAGS),
-    ("cloudwatch:TagResource", TAGS),
-    ("dynamodb:TagResource", TAGS),
     ("dynamodb:UpdateTable", "lifts deletion protection, which the rehearsal has not: tests/blueprints.rs"),
-    ("ec2:CreateTags", TAGS),
     ("ec2:DeleteRoute", "a route that somebody added by hand, or that a zone lost with its gateway"),
     ("ec2:ReplaceRouteTableAssociation", "a subnet that somebody gave another table by hand"),
-    ("elasticache:AddTagsToResource", TAGS),
     ("elasticache:ResetCacheParameterGroup", "a parameter that somebody set by hand"),
-    ("elasticloadbalancing:AddTags", TAGS),
     ("elasticloadbalancing:ModifyTargetGroup", "a health check that somebody changed by hand, or [servers] health"),
     ("elasticloadbalancing:SetSecurityGroups", "groups that somebody changed by hand"),
     ("iam:CreateServiceLinkedRole", "AWS asks for it at the account's first load balancer, group, database and cache"),
     ("iam:PassRole", "AWS asks for it where a role is put into an instance profile"),
-    ("iam:TagInstanceProfile", TAGS),
-    ("iam:TagRole", TAGS),
-    ("logs:TagResource", TAGS),
     ("rds:CreateDBSnapshot", "AWS asks for it where an instance is deleted with a final snapshot"),
     ("rds:ResetDBParameterGroup", "a parameter that somebody set by hand"),
     ("route53:ListHostedZonesByName", "a zone that exists already, or a parent zone: the rehearsal makes its own"),
     ("s3:DeleteObjectVersion", "AWS asks for it where DeleteObjects names versions"),
     ("s3:PutBucketOwnershipControls", "ownership that somebody changed by hand: a new bucket has it"),
-    ("s3:PutBucketTagging", "an endpoint that drops the tags of CreateBucket"),
     ("s3:TagResource", TAGS),
-    ("secretsmanager:TagResource", TAGS),
     ("servicequotas:GetAWSDefaultServiceQuota", "a quota for which the account has no value of its own"),
     ("sns:Unsubscribe", "a subscription that was confirmed: the local AWS confirms none"),
 ];
@@ -125,9 +112,10 @@ fn every_call_is_in_the_policy_and_nothing_else_without_a_reason() {
     let aws = LocalAws::start(&["--no-waits", "--control-plane-only"]);
     let allowed = actions(&aws.done(&["policy"]).json());
     let text = rehearsal();
-    let before = aws.blueprint("before.toml", &text);
+    let tagged = |tags: &str| format!("{}\n[tags]\n{tags}\n", without(&text, "tags"));
+    let before = aws.blueprint("before.toml", &tagged("team = \"blue\""));
     let larger = edit(
-        &text,
+        &tagged("owner = \"ops\""),
         &[
             ("read_replicas = 1", "read_replicas = 2"),
             ("db.t4g.micro", "db.t4g.small"),

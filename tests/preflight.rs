@@ -111,3 +111,21 @@ fn quotas_that_may_not_be_read_are_a_warning() {
     let plan = aws.done(&["plan", &blueprint]);
     assert!(plan.out.contains("could not be read and were not checked"), "{}", plan.out);
 }
+
+/// A bucket's name is taken by another account: said before anything is made.
+#[test]
+fn a_bucket_that_belongs_to_somebody_else() {
+    let aws = LocalAws::start(&["--no-waits", "--control-plane-only"]);
+    let blueprint = root().join("blueprints/rehearsal.toml").to_str().expect("a path in UTF-8").to_owned();
+    let theirs = |action: &str| {
+        format!(
+            r#"{{"service": "s3", "action": "{action}", "kind": "error", "code": "AccessDenied", "message": "Access Denied", "status": 403}}"#
+        )
+    };
+    aws.control("POST", "/_local/faults", &format!("[{}, {}]", theirs("GetBucketTagging"), theirs("HeadBucket")));
+    let refused = aws.run(&["up", &blueprint, "--yes", "--control-plane-only"]);
+    assert_eq!(refused.code, Some(1), "{}", refused.err);
+    assert!(refused.err.contains("belongs to another account"), "{}", refused.err);
+    assert!(refused.err.contains("choose another stack name"), "{}", refused.err);
+    assert_eq!(mutations(&aws), 0);
+}

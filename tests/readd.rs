@@ -1,15 +1,6 @@
 //! What was taken out of the blueprint and is put back: no old idempotency token answers for what is gone.
 
-use provision_tests::{LocalAws, root};
-
-/// `text` without the section `name`.
-fn without(text: &str, name: &str) -> String {
-    let header = format!("[{name}]\n");
-    let start = text.find(&header).expect("the section is there");
-    let rest = &text[start + header.len()..];
-    let end = rest.find("\n[").map_or(rest.len(), |at| at + 1);
-    format!("{}{}", &text[..start], &rest[end..])
-}
+use provision_tests::{LocalAws, root, without};
 
 #[test]
 fn sections_come_and_go() {

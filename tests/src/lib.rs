@@ -30,6 +30,15 @@ pub fn root() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("tests/ is in the repository").to_owned()
 }
 
+/// A blueprint without the section `name`, which must be there.
+pub fn without(text: &str, name: &str) -> String {
+    let header = format!("[{name}]\n");
+    let start = text.find(&header).expect("the section is there");
+    let rest = &text[start + header.len()..];
+    let end = rest.find("\n[").map_or(rest.len(), |at| at + 1);
+    format!("{}{}", &text[..start], &rest[end..])
+}
+
 /// The Python of the local AWS, with boto3 and the stores' clients.
 pub fn python() -> PathBuf {
     let python =
@@ -101,6 +110,20 @@ impl LocalAws {
         let ran = self.run(arguments);
         assert_eq!(ran.code, Some(0), "provision {arguments:?}\n{}\n{}", ran.out, ran.err);
         ran
+    }
+
+    /// Runs `provision` on a terminal and answers its questions, a letter each; standard output is what the terminal showed.
+    pub fn answering(&self, answers: &str, arguments: &[&str]) -> Ran {
+        let provision = self.provision(arguments);
+        let mut command = Command::new(python());
+        command.arg(root().join("tests/terminal.py")).arg(answers).arg(provision.get_program()).args(arguments);
+        for (name, value) in provision.get_envs() {
+            match value {
+                Some(value) => command.env(name, value),
+                None => command.env_remove(name),
+            };
+        }
+        Ran::of(command.env("NO_COLOR", "1").current_dir(root()).output().expect("python runs"))
     }
 
     /// Writes a blueprint and returns its path.

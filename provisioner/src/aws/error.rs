@@ -94,6 +94,26 @@ impl CallError {
         (self.failure == Failure::NotImplemented).then(|| self.call.split(' ').next().unwrap_or("aws"))
     }
 
+    /// What to do about it, where that follows from how it failed.
+    pub fn advice(&self) -> Option<&'static str> {
+        match self.failure {
+            Failure::Unreachable | Failure::TimedOut | Failure::Cut => {
+                Some("check the network (and the endpoint, where one is set), then run the command again")
+            }
+            Failure::NotImplemented => {
+                Some("this is no whole AWS: check the endpoint's address, or use one that offers this")
+            }
+            Failure::NotSent if is_without_credentials(self.source.as_ref()) => Some(
+                "no credentials were found: name a profile of ~/.aws/config that has some (--profile or AWS_PROFILE), or \
+                 set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY",
+            ),
+            Failure::Unreadable => {
+                Some("check the endpoint: what answers there does not speak this service's protocol")
+            }
+            _ => super::codes::advice(self.code.as_deref()?, self.message.as_deref().unwrap_or_default()),
+        }
+    }
+
     /// Whether the service says that the thing does not exist.
     pub fn is_not_found(&self) -> bool {
         self.code.as_deref().is_some_and(super::codes::is_not_found)
@@ -136,6 +156,10 @@ where
 fn is_withheld(error: &(dyn std::error::Error + 'static)) -> bool {
     std::iter::successors(Some(error), |error| error.source())
         .any(|error| error.is::<Withheld>() || error.to_string().contains("credential"))
+}
+
+fn is_without_credentials(error: &(dyn std::error::Error + 'static)) -> bool {
+    std::iter::successors(Some(error), |error| error.source()).any(|error| error.to_string().contains("credential"))
 }
 
 /// A head request's error has no body, so no code: the status stands in.

@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use aws_smithy_runtime_api::box_error::BoxError;
 use aws_smithy_runtime_api::client::interceptors::context::{
-    BeforeSerializationInterceptorContextRef, BeforeTransmitInterceptorContextRef, FinalizerInterceptorContextRef,
-    InterceptorContext,
+    BeforeSerializationInterceptorContextRef, BeforeTransmitInterceptorContextMut, BeforeTransmitInterceptorContextRef,
+    FinalizerInterceptorContextRef, InterceptorContext,
 };
 use aws_smithy_runtime_api::client::interceptors::{Intercept, dyn_dispatch_hint};
 use aws_smithy_runtime_api::client::orchestrator::Metadata;
@@ -35,6 +35,12 @@ pub trait Watch: Send + Sync {
 #[derive(Debug, thiserror::Error)]
 #[error(transparent)]
 pub struct Withheld(BoxError);
+
+impl Withheld {
+    pub(super) fn new(why: BoxError) -> Self {
+        Self(why)
+    }
+}
 
 /// One AWS call.
 #[derive(Debug, Clone)]
@@ -90,6 +96,19 @@ impl Intercept for Around {
             Some(call) if call.mutates() => self.0.may_mutate(&call).map_err(|why| Box::new(Withheld(why)) as BoxError),
             _ => Ok(()),
         }
+    }
+
+    fn modify_before_transmit(
+        &self,
+        context: &mut BeforeTransmitInterceptorContextMut<'_>,
+        _components: &RuntimeComponents,
+        cfg: &mut ConfigBag,
+    ) -> Result<(), BoxError> {
+        // For the HTTP client, which sees requests alone.
+        if let Some(call) = Call::of(cfg) {
+            context.request_mut().add_extension(call);
+        }
+        Ok(())
     }
 
     // Not `read_before_execution`: that comes before the operation's name is known.

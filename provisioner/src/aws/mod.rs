@@ -2,8 +2,10 @@
 
 pub mod codes;
 pub mod error;
+mod http;
 pub mod intercept;
 pub mod policy;
+pub mod rates;
 pub mod stack;
 pub mod tags;
 
@@ -16,6 +18,7 @@ use aws_config::{BehaviorVersion, Region, SdkConfig};
 
 use error::CallError;
 use intercept::{Around, ByStatus, Watch};
+use rates::Rates;
 
 /// CloudFront's certificates and metrics live here, wherever the stack is.
 pub const US_EAST_1: &str = "us-east-1";
@@ -40,15 +43,18 @@ macro_rules! clients {
             pub home: String,
             /// The endpoint that replaces AWS's own, if any.
             pub endpoint_url: Option<String>,
+            /// How often each service may be asked.
+            pub rates: Rates,
             $(#[doc = concat!("`", stringify!($sdk), "` in the home region.")] pub $field: $sdk::Client,)*
             $(#[doc = concat!("`", stringify!($gsdk), "` in us-east-1.")] pub $global: $gsdk::Client,)*
         }
 
         impl Aws {
-            fn build(config: &SdkConfig, home: String, watch: Arc<dyn Watch>) -> Self {
+            fn build(config: &SdkConfig, home: String, rates: Rates, watch: Arc<dyn Watch>) -> Self {
                 let global = config.to_builder().region(Region::new(US_EAST_1)).build();
                 Self {
                     home,
+                    rates,
                     endpoint_url: config.endpoint_url().map(str::to_owned),
                     $($field: $sdk::Client::from_conf(
                         $sdk::config::Builder::from(config)
@@ -98,12 +104,21 @@ pub enum ConnectError {
     /// Neither blueprint, option, environment nor profile names a region.
     #[error("no region: set [stack] region in the blueprint, --region, or AWS_REGION")]
     NoRegion,
+    /// The endpoint is no URL.
+    #[error("the endpoint {0:?} is not the URL of one: give it as http://HOST:PORT or https://HOST")]
+    Endpoint(String),
+}
+
+fn is_endpoint(url: &str) -> bool {
+    reqwest::Url::parse(url).is_ok_and(|url| matches!(url.scheme(), "http" | "https") && url.has_host())
 }
 
 impl Aws {
     /// Reads the environment and the shared configuration, and builds every client. Calls nothing.
     pub async fn connect(connection: &Connection, watch: Arc<dyn Watch>) -> Result<Self, ConnectError> {
+        let rates = Rates::default();
         let mut loader = aws_config::defaults(BehaviorVersion::latest())
+            .http_client(http::client(rates.clone(), watch.clone()))
             .retry_config(RetryConfig::standard().with_max_attempts(10).with_max_backoff(Duration::from_secs(8)))
             .timeout_config(
                 TimeoutConfig::builder()
@@ -112,6 +127,9 @@ impl Aws {
                     .build(),
             );
         if let Some(url) = &connection.endpoint_url {
+            if !is_endpoint(url) {
+                return Err(ConnectError::Endpoint(url.clone()));
+            }
             loader = loader.endpoint_url(url);
         }
         if let Some(profile) = &connection.profile {
@@ -122,7 +140,7 @@ impl Aws {
         }
         let config = loader.load().await;
         let home = config.region().ok_or(ConnectError::NoRegion)?.to_string();
-        Ok(Self::build(&config, home, watch))
+        Ok(Self::build(&config, home, rates, watch))
     }
 
     /// The account that the credentials belong to.

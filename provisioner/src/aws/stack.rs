@@ -2,6 +2,8 @@
 
 use sha2::{Digest, Sha256};
 
+/// What the keys of the tags begin with that are provision's own.
+pub const OWN: &str = "provision:";
 /// Tag keys that say whose a resource is. A resource belongs to a stack if and only if these say so.
 pub const TAG_STACK: &str = "provision:stack";
 /// The region that the stack calls home.
@@ -10,6 +12,8 @@ pub const TAG_HOME: &str = "provision:home";
 pub const TAG_NODE: &str = "provision:node";
 /// Random, written on the stack bucket when that is made; part of every idempotency token.
 pub const TAG_INCARNATION: &str = "provision:incarnation";
+/// On the stack bucket: the hosted zones that are not the stack's own and in which it has records, ids with spaces between.
+pub const TAG_ZONES: &str = "provision:zones";
 /// Marks what `down` keeps on purpose (final snapshots, backups): never counted as left over.
 pub const TAG_KEPT: &str = "provision:kept";
 

@@ -19,7 +19,11 @@ pub fn load(path: &Path) -> Result<Blueprint, BlueprintErrors> {
         BlueprintErrors::new(&name, text, vec![finding])
     };
     let bytes = std::fs::read(path).map_err(|error| {
-        let help = format!("name a file that is there, or write one: `provision init {name}`");
+        let help = match error.kind() {
+            std::io::ErrorKind::IsADirectory => "name the file in it".to_owned(),
+            std::io::ErrorKind::PermissionDenied => "let yourself read it, or name another file".to_owned(),
+            _ => format!("name a file that is there, or write one: `provision init {name}`"),
+        };
         unreadable("", format!("it cannot be read: {error}"), help, 0..0)
     })?;
     match String::from_utf8(bytes) {

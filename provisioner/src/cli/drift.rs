@@ -4,10 +4,8 @@ use std::path::PathBuf;
 
 use serde_json::json;
 
-use super::plan::{directory, up_failed};
+use super::plan::planned;
 use super::{Exit, Outcome, Run};
-use crate::engine::up::look;
-use crate::kinds::Options;
 use crate::ui::render_drift;
 
 #[derive(Debug, clap::Args)]
@@ -22,11 +20,7 @@ pub struct Args {
 }
 
 pub async fn run(run: &Run, args: &Args) -> Outcome {
-    let blueprint = run.blueprint(&args.blueprint)?;
-    let session = run.session(Some(&blueprint.stack.region)).await?;
-    let planned = look(&session, &blueprint, directory(&args.blueprint), Options::default())
-        .await
-        .map_err(|error| up_failed(run, &error))?;
+    let planned = planned(run, &args.blueprint).await?;
     let (plan, applied) = (&planned.plan, &planned.applied);
     let in_doubt: Vec<&String> = applied.iter().flat_map(|applied| &applied.under_way).collect();
     let overwritten: Vec<&str> =

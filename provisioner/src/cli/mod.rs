@@ -18,9 +18,10 @@ use clap::{Args, Parser, Subcommand};
 use tokio::sync::watch;
 
 use crate::aws::Connection;
+use crate::aws::error::CallError;
 use crate::aws::stack::Stack;
 use crate::blueprint::{self, Blueprint};
-use crate::engine::session::{Session, SessionError};
+use crate::engine::session::Session;
 use crate::ui::Ui;
 
 /// Turns a blueprint into a running mobile-game backend on AWS, and takes it down again without a trace.
@@ -176,10 +177,19 @@ fn trace(verbose: u8) {
         .try_init();
 }
 
+/// What the failed call behind an error suggests.
+fn advice(error: &(dyn std::error::Error + 'static)) -> Option<&'static str> {
+    let call = |error: &(dyn std::error::Error + 'static)| match error.downcast_ref::<crate::kinds::Error>() {
+        Some(crate::kinds::Error::Call(call)) => call.advice(),
+        _ => error.downcast_ref::<CallError>().and_then(CallError::advice),
+    };
+    std::iter::successors(Some(error), |error| error.source()).find_map(call)
+}
+
 impl Run {
-    /// Says what went wrong and what to do next.
+    /// Says what went wrong and what to do next: what the failed call itself suggests, else `help`.
     fn fail(&self, exit: Exit, error: &(dyn std::error::Error + 'static), help: Option<&str>) -> Ended {
-        self.ui.error(error, help);
+        self.ui.error(error, advice(error).or(help));
         Ended(exit)
     }
 
@@ -194,15 +204,7 @@ impl Run {
         let mut connection = self.connection.clone();
         connection.region = connection.region.or_else(|| region.map(str::to_owned));
         Session::begin(&connection, self.ui.listener(), self.stop.clone()).await.map_err(|error| {
-            let help = match &error {
-                SessionError::Identity(call) => {
-                    call.code.as_deref().and_then(|code| crate::aws::codes::advice(code, ""))
-                }
-                SessionError::Connect(_) => None,
-            };
-            let help = help.unwrap_or(
-                "check the credentials (AWS_PROFILE, AWS_ACCESS_KEY_ID) and the endpoint; nothing was changed",
-            );
+            let help = "check the credentials (AWS_PROFILE, AWS_ACCESS_KEY_ID) and the endpoint; nothing was changed";
             self.fail(Exit::Failed, &error, Some(help))
         })
     }

@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use super::{Ended, Exit, Outcome, Run};
-use crate::engine::up::look;
+use crate::engine::up::{Planned, look};
 use crate::kinds::Options;
 
 #[derive(Debug, clap::Args)]
@@ -18,16 +18,20 @@ pub struct Args {
 }
 
 pub async fn run(run: &Run, args: &Args) -> Outcome {
-    let blueprint = run.blueprint(&args.blueprint)?;
-    let session = run.session(Some(&blueprint.stack.region)).await?;
-    let planned = look(&session, &blueprint, directory(&args.blueprint), Options::default())
-        .await
-        .map_err(|error| up_failed(run, &error))?;
+    let planned = planned(run, &args.blueprint).await?;
     run.ui.plan(&planned.plan, true);
     if !planned.plan.findings.is_empty() {
         return Ok(Exit::Failed);
     }
     Ok(if args.check && !planned.plan.is_empty() { Exit::Changes } else { Exit::Done })
+}
+
+/// Looks and plans. Changes nothing.
+pub async fn planned(run: &Run, path: &Path) -> Result<Planned, Ended> {
+    let blueprint = run.blueprint(path)?;
+    let session = run.session(Some(&blueprint.stack.region)).await?;
+    let planned = look(&session, &blueprint, directory(path), Options::default()).await;
+    planned.map_err(|error| up_failed(run, &error))
 }
 
 /// Where relative paths in the blueprint start.
@@ -47,7 +51,11 @@ pub fn up_failed(run: &Run, error: &crate::engine::up::UpError) -> Ended {
             Some("take these sections out of the blueprint, or use an endpoint that offers them; nothing was changed"),
         ),
         UpError::Place(_) => run.fail(Exit::Failed, error, Some("nothing was changed")),
-        UpError::Observe(_) => run.fail(Exit::Failed, error, Some("nothing was changed; run the command again")),
+        UpError::Journal(_) => run.fail(Exit::Failed, error, Some("nothing was changed")),
+        UpError::Picture(_) => run.fail(Exit::Failed, error, Some("nothing was applied; run the command again")),
+        UpError::SecondLook(_) => {
+            run.fail(Exit::Failed, error, Some("all steps are done; run the command again to see whether that is all"))
+        }
         _ => run.fail(Exit::Failed, error, Some("run the command again to go on")),
     }
 }

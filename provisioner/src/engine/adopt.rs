@@ -10,7 +10,7 @@ use super::session::Session;
 use super::up::{Planned, UpError, look, make_bucket};
 use crate::aws::error::CallError;
 use crate::blueprint::{Blueprint, suggest};
-use crate::kinds::{self, AnyKind, Claim, Error, Observed, Options, Tagged, bucket};
+use crate::kinds::{self, AnyKind, Claim, Error, Observed, Options, bucket};
 
 /// Why nothing was adopted.
 #[derive(Debug, thiserror::Error)]
@@ -124,7 +124,7 @@ fn adoptable(planned: &Planned, address: &str, id: &str) -> Result<&'static dyn 
         let hint = near.map(|near| format!("; did you mean {near}?")).unwrap_or_default();
         return Err(AdoptError::Unwanted { address: address.to_owned(), hint });
     };
-    let kind = kinds::named(node.kind).filter(|kind| kind.tagged() != Tagged::Not);
+    let kind = kinds::named(node.kind).filter(|kind| kind.tagged().says_whose());
     let Some(kind) = kind else {
         let hint = match node.kind {
             "hosted_zone" => ": set create_zone = false in [domain] to use the zone as it is",

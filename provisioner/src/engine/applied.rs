@@ -35,20 +35,23 @@ pub struct Applied {
     pub at: Option<Timestamp>,
     /// Every resource by address.
     pub nodes: BTreeMap<String, Left>,
+    /// Free tags: every key with each value that something of the stack may carry.
+    #[serde(default)]
+    pub tags: BTreeMap<String, BTreeSet<String>>,
     /// Addresses that a run began to change and did not report as done: how they are to look is not known.
     pub under_way: BTreeSet<String>,
 }
 
 impl Applied {
-    /// All that `inventory` holds, with nothing under way.
-    pub fn of(inventory: &Inventory, now: Timestamp) -> Self {
+    /// All that `inventory` holds, with these free tags and nothing under way.
+    pub fn of(inventory: &Inventory, tags: &BTreeMap<String, String>, now: Timestamp) -> Self {
         let left = |live: &crate::kinds::Observed| Left {
             kind: live.kind.to_owned(),
             id: live.id.clone(),
             props: live.props.clone(),
         };
         let nodes = inventory.live.values().map(|live| (live.address.clone(), left(live))).collect();
-        Self { at: Some(now), nodes, under_way: BTreeSet::new() }
+        Self { at: Some(now), nodes, under_way: BTreeSet::new(), tags: BTreeMap::new() }.carrying(tags)
     }
 
     /// The same, while a run changes `addresses`.
@@ -56,6 +59,26 @@ impl Applied {
         self.at = Some(now);
         self.under_way.extend(addresses);
         self
+    }
+
+    /// The same, while a run puts `tags` on what is there.
+    pub fn carrying(mut self, tags: &BTreeMap<String, String>) -> Self {
+        for (key, value) in tags {
+            self.tags.entry(key.clone()).or_default().insert(value.clone());
+        }
+        self
+    }
+
+    /// Keys of free tags that something may carry and that are not in `wanted`.
+    pub fn dropped(&self, wanted: &BTreeMap<String, String>) -> BTreeSet<String> {
+        self.tags.keys().filter(|key| !wanted.contains_key(*key)).cloned().collect()
+    }
+
+    /// Whether everything carries `wanted` and no other free tag.
+    pub fn carries(&self, wanted: &BTreeMap<String, String>) -> bool {
+        let only =
+            |(key, value): (&String, &String)| self.tags.get(key).is_some_and(|v| v.len() == 1 && v.contains(value));
+        self.tags.len() == wanted.len() && wanted.iter().all(only)
     }
 
     /// The node at `address`, if the last run left one there and nobody has begun to change it since.

@@ -16,6 +16,8 @@ pub struct Desired {
     pub nodes: BTreeMap<String, Node>,
     /// For each address, the addresses it needs first.
     pub needs: BTreeMap<String, BTreeSet<String>>,
+    /// Free tags that everything is to carry.
+    pub tags: BTreeMap<String, String>,
 }
 
 /// A graph that cannot be built. These are defects of a kind, found by tests.
@@ -40,7 +42,8 @@ pub enum GraphError {
 impl Desired {
     /// Asks every kind what the blueprint wants of it.
     pub fn of(blueprint: &Blueprint, place: &Place) -> Result<Self, GraphError> {
-        Self::from_nodes(kinds::all().iter().flat_map(|kind| kind.desired(blueprint, place)))
+        let graph = Self::from_nodes(kinds::all().iter().flat_map(|kind| kind.desired(blueprint, place)))?;
+        Ok(Self { tags: blueprint.tags.clone(), ..graph })
     }
 
     /// Builds the graph out of nodes.

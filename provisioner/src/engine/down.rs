@@ -8,7 +8,7 @@ use super::lease::{Free, Lease, LeaseError};
 use super::observed::{Inventory, ObserveError, observe};
 use super::picture::{PictureError, picture};
 use super::plan::{Plan, plan_down};
-use super::session::Session;
+use super::session::{Recording, Session};
 use super::sweep::{Leftover, SweepError, sweep};
 use super::up::{UpError, make_bucket};
 use crate::aws::error::CallError;
@@ -97,6 +97,7 @@ pub async fn down(
     let seen = session.free(&stack).await?;
     session.phase("observing");
     let inventory = picture(&mut cx).await?.inventory;
+    cx.zones = inventory.foreign_zones().collect();
     if inventory.live.is_empty() {
         let (left, kept) = (sweep_at_last(&cx, session).await?, kept(&cx));
         return Ok(Downed::Nothing { left, kept });
@@ -111,8 +112,9 @@ pub async fn down(
     if !confirm(&plan_down(&stack, &inventory, &session.times)).await {
         return Ok(Downed::Declined);
     }
+    let recording = session.journal(&stack)?;
     let mut lease = Some(lease_of(session, &cx, seen).await?);
-    let result = delete_all(session, &cx, inventory, &mut lease).await;
+    let result = delete_all(session, &cx, inventory, recording, &mut lease).await;
     if let Some(lease) = lease {
         lease.release().await;
     }
@@ -133,6 +135,7 @@ async fn delete_all(
     session: &Session,
     cx: &Cx,
     mut inventory: Inventory,
+    recording: Recording,
     lease: &mut Option<Lease>,
 ) -> Result<Downed, DownError> {
     if lease.as_ref().is_some_and(|lease| !lease.undisturbed) {
@@ -140,7 +143,6 @@ async fn delete_all(
     }
     let mut all = plan_down(&cx.stack, &inventory, &session.times);
     all.changes.retain(|change| change.address != bucket::STACK);
-    let recording = session.journal(&cx.stack)?;
     // From here on what is missing was deleted by us.
     let bucket = cx.stack.bucket_name(bucket::STACK);
     applied::forget(&cx.aws.s3, &bucket).await.map_err(DownError::Record)?;

@@ -1,10 +1,14 @@
 //! What was changed outside provision since the last run. Pure.
 
+use std::collections::{BTreeMap, BTreeSet};
+
 use serde::{Deserialize, Serialize};
+use serde_json::json;
 
 use super::applied::Applied;
 use super::observed::Inventory;
-use super::plan::{Action, FieldChange, PlannedChange, same};
+use super::plan::{Action, FieldChange, PlannedChange, TAGS, same};
+use crate::aws::stack::TAG_STACK;
 use crate::kinds::{self, AnyKind, Effect, Observed, State};
 
 /// What happened to a resource.
@@ -58,7 +62,9 @@ pub fn drift(applied: &Applied, inventory: &Inventory) -> Vec<Drifted> {
                 if inventory.untagged.contains(address) {
                     found.push(drifted(How::Untagged, &live.id, Vec::new()));
                 }
-                let fields = kinds::named(live.kind).map(|kind| changed(kind, &left.props, live)).unwrap_or_default();
+                let mut fields =
+                    kinds::named(live.kind).map(|kind| changed(kind, &left.props, live)).unwrap_or_default();
+                fields.extend(retagged(applied, live));
                 if !fields.is_empty() {
                     found.push(drifted(How::Changed, &live.id, fields));
                 }
@@ -77,6 +83,19 @@ pub fn drift(applied: &Applied, inventory: &Inventory) -> Vec<Drifted> {
         fields: Vec::new(),
     }));
     found
+}
+
+/// The free tags that are not as the last run left them.
+fn retagged(applied: &Applied, live: &Observed) -> Option<FieldChange> {
+    let tags = live.tags.as_ref().filter(|tags| tags.contains_key(TAG_STACK))?;
+    let differs = |(key, values): &(&String, &BTreeSet<String>)| tags.get(*key).is_none_or(|v| !values.contains(v));
+    let differing: Vec<(&String, &BTreeSet<String>)> = applied.tags.iter().filter(differs).collect();
+    if differing.is_empty() {
+        return None;
+    }
+    let before: BTreeMap<_, _> = differing.iter().map(|(key, values)| (key, values.last())).collect();
+    let after: BTreeMap<_, _> = differing.iter().map(|(key, _)| (key, tags.get(*key))).collect();
+    Some(FieldChange { name: TAGS.into(), before: Some(json!(before)), after: Some(json!(after)) })
 }
 
 fn changed(kind: &dyn AnyKind, left: &serde_json::Value, live: &Observed) -> Vec<FieldChange> {
@@ -113,8 +132,6 @@ pub fn overwrites(change: &PlannedChange, drift: &[Drifted]) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use std::collections::BTreeMap;
-
     use jiff::Timestamp;
     use serde_json::json;
 
@@ -127,12 +144,13 @@ mod tests {
             id: "vpc-1".into(),
             props: json!({"cidr": cidr, "dns_hostnames": true}),
             attrs: BTreeMap::new(),
+            tags: None,
             state: State::Ready,
         }
     }
 
     fn applied() -> Applied {
-        Applied::of(&Inventory::of(vec![vpc("10.0.0.0/16")]), Timestamp::UNIX_EPOCH)
+        Applied::of(&Inventory::of(vec![vpc("10.0.0.0/16")]), &BTreeMap::new(), Timestamp::UNIX_EPOCH)
     }
 
     fn hows(applied: &Applied, live: Vec<Observed>) -> Vec<How> {

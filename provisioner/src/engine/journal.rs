@@ -18,6 +18,7 @@ pub struct Journal {
     path: PathBuf,
     name: String,
     file: Mutex<File>,
+    fault: std::sync::OnceLock<String>,
     now: Now,
 }
 
@@ -92,7 +93,7 @@ impl Journal {
             fs::create_dir_all(&directory).and_then(|()| OpenOptions::new().create(true).append(true).open(&path));
         match opened {
             Ok(file) => {
-                let journal = Self { path, name, file: Mutex::new(file), now };
+                let journal = Self { path, name, file: Mutex::new(file), fault: std::sync::OnceLock::new(), now };
                 journal.line(json!({"what": "run", "endpoint": run.endpoint, "time_scale": run.time_scale}));
                 Ok(journal)
             }
@@ -103,6 +104,11 @@ impl Journal {
     /// Where it is.
     pub fn path(&self) -> &Path {
         &self.path
+    }
+
+    /// Why it is not whole, where a line could not be written.
+    pub fn fault(&self) -> Option<&str> {
+        self.fault.get().map(String::as_str)
     }
 
     /// Its key in the stack bucket.
@@ -132,7 +138,7 @@ impl Journal {
         let mut file = self.file.lock().unwrap_or_else(PoisonError::into_inner);
         // Evidence only: a full disk must not stop a teardown.
         if let Err(error) = writeln!(file, "{line}").and_then(|()| file.sync_data()) {
-            tracing::warn!(%error, "the journal could not be written");
+            let _ = self.fault.set(error.to_string());
         }
     }
 }

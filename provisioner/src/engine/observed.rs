@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use futures::stream::{FuturesUnordered, StreamExt};
 
 use crate::aws::intercept::NODE;
-use crate::kinds::{self, Cx, Error, Observed, State};
+use crate::kinds::{self, Cx, Error, Kind, Observed, State};
 
 /// Every live resource of the stack.
 #[derive(Debug, Clone, Default)]
@@ -16,6 +16,10 @@ pub struct Inventory {
     pub extra: Vec<Observed>,
     /// Addresses of resources that the last run made and that do not carry the stack's tags any more.
     pub untagged: BTreeSet<String>,
+    /// Keys of free tags that earlier runs put on the stack and that are wanted no more.
+    pub dropped_tags: BTreeSet<String>,
+    /// Whether what carries tags that no listing shows may carry others than are wanted.
+    pub unseen_tags_differ: bool,
     /// Kinds that the endpoint does not offer, with their services. AWS itself offers all.
     pub absent: BTreeMap<&'static str, String>,
 }
@@ -88,6 +92,14 @@ impl Inventory {
             }
         }
         inventory
+    }
+
+    /// The hosted zones, besides the stack's own, in which it has records.
+    pub fn foreign_zones(&self) -> impl Iterator<Item = String> {
+        let own = self.live.get(kinds::hosted_zone::ADDRESS).map(|zone| zone.id.as_str());
+        let zone = |live: &Observed| live.props.get("zone")?.as_str().map(str::to_owned);
+        let records = self.all().filter(|live| live.kind == kinds::record::Record::NAME);
+        records.filter_map(zone).filter(move |zone| Some(zone.as_str()) != own)
     }
 
     /// Live and extra ones.

@@ -3,7 +3,7 @@
 use super::applied::{self, Applied};
 use super::observed::{Inventory, ObserveError, observe};
 use crate::aws::error::CallError;
-use crate::kinds::{self, Claim, Cx, Tagged, bucket};
+use crate::kinds::{self, Claim, Cx, bucket};
 
 /// Why there is no picture.
 #[derive(Debug, thiserror::Error)]
@@ -46,7 +46,7 @@ pub async fn picture(cx: &mut Cx) -> Result<Picture, PictureError> {
 fn missing(applied: &Applied, inventory: &Inventory) -> Vec<Claim> {
     let claim = |address: &String| {
         let left = applied.settled(address).filter(|_| !inventory.live.contains_key(address))?;
-        let kind = kinds::named(&left.kind).filter(|kind| kind.tagged() != Tagged::Not)?;
+        let kind = kinds::named(&left.kind).filter(|kind| kind.tagged().says_whose())?;
         Some(Claim { kind: kind.name(), id: left.id.clone(), address: address.clone() })
     };
     applied.nodes.keys().filter_map(claim).collect()

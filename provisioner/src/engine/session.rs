@@ -63,6 +63,7 @@ impl Session {
         let aws = Aws::connect(connection, guard.clone()).await?;
         let account = aws.account().await.map_err(SessionError::Identity)?;
         let pace = pace_of(aws.endpoint_url.as_deref()).await;
+        aws.rates.at(pace.time_scale);
         let times = Times::learn(&state_home(), endpoint_of(&aws));
         Ok(Self { aws, account, pace, times, until: Until::Done, listener, stop, guard })
     }
@@ -125,7 +126,7 @@ impl Session {
                 }
             }
         });
-        Ok(Recording { journal, upload, task })
+        Ok(Recording { journal, upload, task, listener: self.listener.clone() })
     }
 
     /// What apply needs.
@@ -167,6 +168,13 @@ pub struct Recording {
     journal: Arc<Journal>,
     upload: Upload,
     task: JoinHandle<()>,
+    listener: Listener,
+}
+
+impl Drop for Recording {
+    fn drop(&mut self) {
+        self.task.abort();
+    }
 }
 
 impl Recording {
@@ -175,9 +183,14 @@ impl Recording {
         self.journal.path()
     }
 
-    /// Ends the uploads with a last one, where the bucket stays.
+    /// Ends the uploads with a last one, where the bucket stays. A journal that is not whole is told.
     pub async fn close(self, last_upload: bool) {
         self.task.abort();
+        if let Some(fault) = self.journal.fault() {
+            let path = self.journal.path().display();
+            let text = format!("the journal {path} is not whole ({fault}); nothing depends on it");
+            (self.listener)(Event::Note { text });
+        }
         if last_upload {
             self.upload.once().await;
         }

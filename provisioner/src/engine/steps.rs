@@ -123,9 +123,13 @@ impl Builder<'_> {
 
     fn connect(&mut self, plan: &Plan, desired: &Desired) {
         let graph = &mut self.steps.graph;
-        for (address, needs) in &desired.needs {
+        // Tags wait for nothing, and nothing waits for them.
+        let tags_only: BTreeSet<&str> =
+            plan.changes.iter().filter(|change| change.is_tags_only()).map(|change| change.address.as_str()).collect();
+        for (address, needs) in desired.needs.iter().filter(|(address, _)| !tags_only.contains(address.as_str())) {
             let Some(&dependant) = self.make.get(address) else { continue };
-            for need in needs.iter().filter_map(|need| self.make.get(need)) {
+            let needs = needs.iter().filter(|need| !tags_only.contains(need.as_str()));
+            for need in needs.filter_map(|need| self.make.get(need)) {
                 graph.update_edge(*need, dependant, ());
             }
         }

@@ -9,6 +9,7 @@ use std::time::Duration;
 use serde_json::Value;
 
 use super::journal::{self, RunLine, StepLine};
+use super::plan::TAGS;
 use crate::kinds::{AnyKind, Phase};
 
 /// The newest journals of an endpoint that are read, over all stacks.
@@ -47,6 +48,9 @@ impl Times {
 
     /// How long a phase of something like `props` takes. `fields` are those that an update changes.
     pub fn expected(&self, kind: &dyn AnyKind, phase: Phase, props: &Value, fields: &[String]) -> Expected {
+        if phase == Phase::Update && fields == [TAGS] {
+            return Expected { time: Duration::from_secs(2), learned_from: None };
+        }
         let key = (kind.name().to_owned(), class(kind, phase, props, fields));
         match self.seen.get(&key).and_then(|seen| median(seen)) {
             Some(seconds) => Expected {

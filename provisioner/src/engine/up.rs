@@ -12,7 +12,7 @@ use super::observed::{Inventory, ObserveError, observe, observe_kinds};
 use super::picture::{Picture, PictureError, picture};
 use super::place::{PlaceError, artifact, game_file, place};
 use super::plan::{Plan, plan};
-use super::session::Session;
+use super::session::{Recording, Session};
 use super::step::{Ground, StepError};
 use super::{preflight, steps, zones};
 use crate::aws::error::CallError;
@@ -25,9 +25,9 @@ pub enum UpError {
     /// The facts could not be had.
     #[error(transparent)]
     Place(#[from] PlaceError),
-    /// The live resources could not be listed.
-    #[error(transparent)]
-    Observe(#[from] ObserveError),
+    /// The steps are done, and what came of them could not be listed.
+    #[error("what was planned is done, and cannot be looked at again")]
+    SecondLook(#[source] ObserveError),
     /// What AWS holds, or what the last run left, could not be read.
     #[error(transparent)]
     Picture(#[from] PictureError),
@@ -105,7 +105,13 @@ impl<'a> Asked<'a> {
     }
 
     async fn plan(&self, mut cx: Cx, seen: Picture) -> Result<Planned, UpError> {
-        let Picture { inventory, applied } = seen;
+        let Picture { mut inventory, applied } = seen;
+        let wanted = &self.blueprint.tags;
+        inventory.dropped_tags = applied.as_ref().map(|applied| applied.dropped(wanted)).unwrap_or_default();
+        inventory.unseen_tags_differ = applied.as_ref().is_some_and(|applied| !applied.carries(wanted));
+        cx.dropped_tags = inventory.dropped_tags.clone();
+        let used = [&self.place.zone_id, &self.place.parent_zone_id].into_iter().flatten().cloned();
+        cx.zones = inventory.foreign_zones().chain(used).collect();
         let mut place = self.place.clone();
         place.zones = zones::chosen(self.blueprint, &place.stack.home, &place.zones, &inventory)?;
         // The release belongs to `deploy`: a stack that has one keeps it.
@@ -142,7 +148,7 @@ impl<'a> Asked<'a> {
         let seen = if lease.undisturbed {
             // Only the bucket is new.
             let buckets = observe_kinds(&cx, std::iter::once("bucket")).await;
-            buckets.map_err(UpError::from).map(|buckets| {
+            buckets.map_err(|error| UpError::Picture(error.into())).map(|buckets| {
                 let mut seen = Picture { inventory: planned.inventory, applied: planned.applied };
                 seen.inventory.live.extend(buckets.live);
                 seen
@@ -209,20 +215,21 @@ pub async fn up(
         return Ok(Upped::Declined);
     }
     let confirmed = planned.plan.changes.clone();
+    // Before anything is made: where it cannot be written, nothing is.
+    let recording = session.journal(&asked.place.stack)?;
     let (lease, planned) = asked.lease(seen, planned).await?;
     let is_news = planned.plan.changes.iter().any(|change| !confirmed.contains(change));
     let result = if is_news && !confirm(&planned.plan).await {
         Ok(Upped::Declined)
     } else {
-        apply_and_look(session, planned).await
+        apply_and_look(session, planned, recording).await
     };
     lease.release().await;
     result
 }
 
-async fn apply_and_look(session: &Session, mut planned: Planned) -> Result<Upped, UpError> {
+async fn apply_and_look(session: &Session, mut planned: Planned, recording: Recording) -> Result<Upped, UpError> {
     let stack = planned.cx.stack.clone();
-    let recording = session.journal(&stack)?;
     begin(&planned).await?;
     session.phase("applying");
     let run = session.run(&planned.cx, Some(&recording));
@@ -233,7 +240,8 @@ async fn apply_and_look(session: &Session, mut planned: Planned) -> Result<Upped
         return Ok(Upped::Incomplete(Box::new(planned), outcome));
     }
     session.phase("observing again");
-    planned.inventory = observe(&planned.cx).await?;
+    let dropped_tags = std::mem::take(&mut planned.inventory.dropped_tags);
+    planned.inventory = Inventory { dropped_tags, ..observe(&planned.cx).await.map_err(UpError::SecondLook)? };
     planned.plan = plan(&stack, &planned.desired, &planned.inventory, &session.times);
     let converged = planned.plan.is_empty();
     let playable = outcome.leaves(planned.plan.changes.iter().map(|change| &change.address));
@@ -253,6 +261,7 @@ async fn apply_and_look(session: &Session, mut planned: Planned) -> Result<Upped
 /// Writes down what is about to change: until it is done, nothing there counts as changed by somebody else.
 async fn begin(planned: &Planned) -> Result<(), UpError> {
     let applied = planned.applied.clone().unwrap_or_default().changing(planned.plan.touched(), planned.cx.now());
+    let applied = applied.carrying(&planned.desired.tags);
     let bucket = planned.cx.stack.bucket_name(crate::kinds::bucket::STACK);
     applied::write(&planned.cx.aws.s3, &bucket, &applied).await.map_err(UpError::Record)
 }
@@ -261,7 +270,7 @@ async fn begin(planned: &Planned) -> Result<(), UpError> {
 async fn end(planned: &Planned) {
     let bucket = planned.cx.stack.bucket_name(crate::kinds::bucket::STACK);
     let now = planned.cx.now();
-    let applied = Applied::of(&planned.inventory, now).changing(planned.plan.touched(), now);
+    let applied = Applied::of(&planned.inventory, &planned.desired.tags, now).changing(planned.plan.touched(), now);
     if let Err(error) = applied::write(&planned.cx.aws.s3, &bucket, &applied).await {
         tracing::warn!(%error, "how the stack was left could not be written down");
     }

@@ -12,7 +12,6 @@ use super::events::{Event, chain};
 use super::step::StepError;
 use super::steps::Steps;
 use super::waits::Pace;
-use crate::aws::codes;
 use crate::kinds::Error;
 
 /// The walk over the graph.
@@ -144,9 +143,7 @@ impl<'a> Walk<'a> {
 
 fn advice(error: &StepError) -> Option<&'static str> {
     match error {
-        StepError::Kind(Error::Call(call)) => {
-            codes::advice(call.code.as_deref()?, call.message.as_deref().unwrap_or_default())
-        }
+        StepError::Kind(Error::Call(call)) => call.advice(),
         _ => None,
     }
 }

@@ -144,6 +144,7 @@ mod tests {
             id: format!("subnet-{number}"),
             props: serde_json::json!({ "zone": zone }),
             attrs: Attrs::new(),
+            tags: None,
             state: State::Ready,
         }
     }

@@ -78,7 +78,7 @@ impl Kind for Alarm {
     type Spec = Spec;
     type Op = Op;
     const NAME: &'static str = "alarm";
-    const TAGGED: Tagged = Tagged::Not;
+    const TAGGED: Tagged = Tagged::Alarm;
     const FIELDS: &'static [Field<Op>] = &[
         Field::replace("name"),
         Field::update("description", Op::Put, Impact::None),

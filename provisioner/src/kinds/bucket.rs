@@ -2,6 +2,7 @@
 
 mod contents;
 mod settings;
+mod zones;
 
 use aws_sdk_s3::types::{BucketLocationConstraint, CreateBucketConfiguration, ObjectOwnership};
 use serde::{Deserialize, Serialize};
@@ -9,12 +10,13 @@ use serde::{Deserialize, Serialize};
 use super::{Attrs, Change, Created, Cx, Error, Field, Impact, Kind, Live, Node, Phase, Place, Result, State, Want, attrs, Tagged};
 use crate::aws::US_EAST_1;
 use crate::aws::error::{CallError, GoneOk};
-use crate::aws::stack::{Stack, TAG_INCARNATION};
-use crate::aws::tags::pairs;
+use crate::aws::stack::{Stack, TAG_INCARNATION, TAG_ZONES};
+use crate::aws::tags::{Tags, pairs};
 use crate::blueprint::Blueprint;
 
 pub use contents::{delete_keys, empty, empty_and_delete, keys};
 pub use settings::LifecycleRule;
+pub(super) use zones::{note_zones, noted_zones};
 
 /// The address of the stack's own bucket.
 pub const STACK: &str = "bucket/stack";
@@ -218,7 +220,7 @@ async fn claim(cx: &Cx, name: &str) -> Result<Claim> {
 async fn make(cx: &Cx, want: &Want<Spec>) -> Result<()> {
     let mut tags = cx.tags(&want.address);
     if want.address == STACK {
-        tags = tags.with(TAG_INCARNATION, &hex::encode(cx.random_bytes(16)));
+        tags = tags.with(TAG_INCARNATION, &hex::encode(cx.random_bytes(16))).with(TAG_ZONES, &zones::value(&cx.zones));
     }
     // us-east-1 is the one region that must not be named.
     let location = (cx.stack.home != US_EAST_1).then(|| BucketLocationConstraint::from(cx.stack.home.as_str()));
@@ -260,16 +262,22 @@ async fn tag(cx: &Cx, want: &Want<Spec>) -> Result<()> {
 
 /// Adds the tags of the node at `address` to those that the bucket has.
 pub(super) async fn add_tags(cx: &Cx, name: &str, address: &str) -> Result<()> {
+    let _alone = cx.bucket_tags.lock().await;
     let found = tags_of(cx, name).await?.unwrap_or_default();
     let mut tags = cx.tags(address);
     if address == STACK && !found.iter().any(|tag| tag.key() == TAG_INCARNATION) {
         let incarnation = hex::encode(cx.random_bytes(16));
         cx.remember_incarnation(&incarnation);
-        tags = tags.with(TAG_INCARNATION, &incarnation);
+        tags = tags.with(TAG_INCARNATION, &incarnation).with(TAG_ZONES, &zones::value(&cx.zones));
     }
-    for tag in found {
+    for tag in found.into_iter().filter(|tag| !cx.dropped_tags.contains(tag.key())) {
         tags.0.entry(tag.key).or_insert(tag.value);
     }
+    put_tags(cx, name, &tags).await
+}
+
+/// Replaces all of the bucket's tags.
+async fn put_tags(cx: &Cx, name: &str, tags: &Tags) -> Result<()> {
     let tagging = aws_sdk_s3::types::Tagging::builder().set_tag_set(Some(tags.s3())).build()?;
     let owner = &cx.stack.account;
     cx.aws.s3.put_bucket_tagging().bucket(name).expected_bucket_owner(owner).tagging(tagging).send().await?;

@@ -1,6 +1,6 @@
 //! What a kind is given: where the stack is, and the clients.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, OnceLock};
 
@@ -8,6 +8,7 @@ use rand::RngExt;
 use secrecy::SecretString;
 use serde::Serialize;
 
+use super::tagging::Gathering;
 use crate::aws::Aws;
 use crate::aws::stack::{Stack, TAG_HOME, TAG_STACK, short_hash};
 use crate::aws::tags::Tags;
@@ -57,6 +58,8 @@ pub struct Cx {
     pub stack: Stack,
     /// The blueprint's free tags.
     pub free_tags: BTreeMap<String, String>,
+    /// Keys of free tags that earlier runs put on the stack and that the blueprint names no more.
+    pub dropped_tags: BTreeSet<String>,
     /// Options of this run.
     pub options: Options,
     /// The binary to upload, where there is one.
@@ -67,6 +70,13 @@ pub struct Cx {
     pub claims: Vec<Claim>,
     /// What was kept on purpose: description and the command that removes it.
     pub kept: Mutex<Vec<Kept>>,
+    /// Hosted zones that are not the stack's own and in which it has records, or is to have some.
+    pub zones: BTreeSet<String>,
+    /// Tags on their way to many resources in one call.
+    pub(super) gathering: Gathering,
+    /// One at a time: a bucket's tags are read, and written as a whole.
+    pub(super) bucket_tags: tokio::sync::Mutex<()>,
+    seen_tags: Mutex<BTreeMap<(String, String), BTreeMap<String, String>>>,
     incarnation: OnceLock<String>,
     random: Mutex<rand::rngs::StdRng>,
     now: Arc<dyn Fn() -> jiff::Timestamp + Send + Sync>,
@@ -106,11 +116,16 @@ impl Cx {
             aws,
             stack,
             free_tags,
+            dropped_tags: BTreeSet::new(),
             options,
             artifact: None,
             game_file: None,
             claims: Vec::new(),
             kept: Mutex::new(Vec::new()),
+            zones: BTreeSet::new(),
+            gathering: Gathering::default(),
+            bucket_tags: tokio::sync::Mutex::default(),
+            seen_tags: Mutex::default(),
             incarnation: OnceLock::new(),
             random: Mutex::new(random),
             now,
@@ -197,6 +212,21 @@ impl Cx {
         let claim = self.claims.iter().find(|claim| claim.kind == kind && claim.id == id);
         let foreign = |(key, value): (&str, &str)| key == TAG_STACK && value != self.stack.name;
         let claim = claim.filter(|_| !tags.clone().into_iter().any(foreign));
-        claim.map(|claim| claim.address.clone()).or_else(|| self.stack.node_of(tags))
+        let address = claim.map(|claim| claim.address.clone()).or_else(|| self.stack.node_of(tags.clone()))?;
+        self.note_tags(kind, id, tags);
+        Some(address)
+    }
+
+    /// Remembers which tags a resource of the stack was seen with.
+    pub fn note_tags<'a>(&self, kind: &str, id: &str, tags: impl IntoIterator<Item = (&'a str, &'a str)>) {
+        let tags = tags.into_iter().map(|(key, value)| (key.to_owned(), value.to_owned())).collect();
+        let mut seen = self.seen_tags.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        seen.insert((kind.to_owned(), id.to_owned()), tags);
+    }
+
+    /// The tags that a listing saw on a resource; `None` where its kind's listing reads none.
+    pub fn seen_tags(&self, kind: &str, id: &str) -> Option<BTreeMap<String, String>> {
+        let seen = self.seen_tags.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        seen.get(&(kind.to_owned(), id.to_owned())).cloned()
     }
 }

@@ -1,5 +1,6 @@
 //! The same trait without its types, so that the engine can hold all kinds in one list.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use futures::future::BoxFuture;
@@ -38,8 +39,17 @@ pub struct Observed {
     pub props: Value,
     /// Its outputs.
     pub attrs: Attrs,
+    /// Every tag it carries; `None` where its kind carries none, or its listing reads none.
+    pub tags: Option<BTreeMap<String, String>>,
     /// Where it is in its life.
     pub state: State,
+}
+
+impl Observed {
+    /// Its ARN, where its kind says it; else its id.
+    pub fn arn(&self) -> &str {
+        self.attrs.get("arn").map_or(&self.id, String::as_str)
+    }
 }
 
 /// What a difference in one field leads to, with the kind's operation as an index into its fields.
@@ -175,6 +185,7 @@ impl<K: Kind> AnyKind for K {
                 let mut attrs = live.attrs;
                 attrs.entry("id".to_owned()).or_insert_with(|| live.id.clone());
                 Observed {
+                    tags: cx.seen_tags(K::NAME, &live.id),
                     address: live.address,
                     kind: K::NAME,
                     id: live.id,

@@ -1,6 +1,6 @@
 //! The public hosted zone of the stack's domain, where the stack makes it.
 
-use aws_sdk_route53::types::{HostedZoneConfig, ResourceRecordSet, TagResourceType};
+use aws_sdk_route53::types::{HostedZone as Zone, HostedZoneConfig, ResourceRecordSet, TagResourceType};
 use serde::{Deserialize, Serialize};
 
 use super::{Attrs, Change, Created, Cx, Error, Field, Impact, Kind, Live, Place, Result, State, Want, attrs, record, Tagged};
@@ -37,6 +37,11 @@ fn reference_start(stack: &Stack) -> String {
     format!("{}/{}/", stack.name, stack.home)
 }
 
+/// Whether the stack made the zone.
+pub(super) fn is_own(stack: &Stack, zone: &Zone) -> bool {
+    zone.caller_reference().starts_with(&reference_start(stack))
+}
+
 /// A zone's id without its path.
 pub(super) fn bare(id: &str) -> String {
     id.trim_start_matches("/hostedzone/").to_owned()
@@ -46,7 +51,7 @@ impl Kind for HostedZone {
     type Spec = Spec;
     type Op = Op;
     const NAME: &'static str = "hosted_zone";
-    const TAGGED: Tagged = Tagged::Not;
+    const TAGGED: Tagged = Tagged::Zone;
     const FIELDS: &'static [Field<Self::Op>] = &[Field::replace("name"), Field::update("tagged", Op::Tag, Impact::None)];
     const AFTER: &'static [&'static str] = &[];
 
@@ -56,11 +61,10 @@ impl Kind for HostedZone {
     }
 
     async fn list(&self, cx: &Cx) -> Result<Vec<Live<Spec>>> {
-        let start = reference_start(&cx.stack);
         let mut pages = cx.aws.route53.list_hosted_zones().into_paginator().send();
         let mut found = Vec::new();
         while let Some(page) = pages.try_next().await? {
-            for zone in page.hosted_zones().iter().filter(|zone| zone.caller_reference().starts_with(&start)) {
+            for zone in page.hosted_zones().iter().filter(|zone| is_own(&cx.stack, zone)) {
                 let id = bare(zone.id());
                 let Some(answer) = cx.aws.route53.get_hosted_zone().id(&id).send().await.gone_ok()? else { continue };
                 let servers = answer.delegation_set().map(|set| set.name_servers().to_vec()).unwrap_or_default();
@@ -69,6 +73,7 @@ impl Kind for HostedZone {
                 let call = cx.aws.route53.list_tags_for_resource().resource_type(TagResourceType::Hostedzone);
                 let tags = call.resource_id(&id).send().await.gone_ok()?;
                 let tags = tags.and_then(|answer| answer.resource_tag_set?.tags).unwrap_or_default();
+                cx.note_tags(Self::NAME, &id, pairs(&tags));
                 let spec = Spec { name, tagged: cx.stack.node_of(pairs(&tags)).is_some() };
                 found.push(Live { address: ADDRESS.into(), id, spec, attrs, state: State::Ready });
             }
@@ -127,9 +132,11 @@ impl Kind for HostedZone {
 }
 
 /// For people and bills: whose the zone is, its CallerReference says.
-async fn tag(cx: &Cx, id: &str) -> Result<()> {
+pub(super) async fn tag(cx: &Cx, id: &str) -> Result<()> {
     let call = cx.aws.route53.change_tags_for_resource().resource_type(TagResourceType::Hostedzone);
-    call.resource_id(id).set_add_tags(Some(cx.tags(ADDRESS).route53())).send().await?;
+    let dropped = (!cx.dropped_tags.is_empty()).then(|| cx.dropped_tags.iter().cloned().collect());
+    let call = call.resource_id(id).set_remove_tag_keys(dropped);
+    call.set_add_tags(Some(cx.tags(ADDRESS).route53())).send().await?;
     Ok(())
 }
 

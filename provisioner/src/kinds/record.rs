@@ -130,7 +130,7 @@ impl Kind for Record {
 
     async fn list(&self, cx: &Cx) -> Result<Vec<Live<Spec>>> {
         let mut found = Vec::new();
-        for (zone, sets) in sets::of_every_zone(cx).await? {
+        for (zone, sets) in sets::of_zones(cx).await? {
             for text in &sets {
                 let Some((name, owners)) = owners::read(text) else { continue };
                 for address in owners.addresses(&cx.stack) {

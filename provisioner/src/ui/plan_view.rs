@@ -1,5 +1,6 @@
 //! A plan as text.
 
+use std::collections::BTreeMap;
 use std::fmt::Write;
 
 use owo_colors::OwoColorize;
@@ -9,14 +10,21 @@ use crate::engine::drift::How;
 use crate::engine::plan::{Action, FieldChange, Plan, PlannedChange};
 use crate::kinds::Impact;
 
+/// So many resources whose tags alone change are shown one by one.
+const FEW: usize = 5;
+
 /// The whole plan: every change with its impact and time, then the critical path.
 pub fn render(plan: &Plan) -> String {
     let mut text = String::new();
     let place = format!("in {} of account {}", plan.region, plan.account);
     let _ = writeln!(text, "{} {} {}", "stack".dimmed(), plan.stack.bold(), place.dimmed());
     drift(&mut text, plan);
-    for change in &plan.changes {
-        line(&mut text, change);
+    let (retagged, others): (Vec<_>, Vec<_>) = plan.changes.iter().partition(|change| change.is_tags_only());
+    if retagged.len() <= FEW {
+        plan.changes.iter().for_each(|change| line(&mut text, change));
+    } else {
+        others.iter().for_each(|change| line(&mut text, change));
+        tags(&mut text, &retagged);
     }
     for address in &plan.awaited {
         let _ = writeln!(text, "  {} {address}  on its way, only waited for", "…".cyan());
@@ -43,6 +51,25 @@ pub fn render(plan: &Plan) -> String {
         let _ = write!(text, "\nplayable after about {} (--until playable)", duration(seconds).bold());
     }
     text
+}
+
+/// Tags that change on many resources: once for all that get the same, with their number.
+fn tags(text: &mut String, retagged: &[&PlannedChange]) {
+    let mut alike: BTreeMap<String, Vec<&PlannedChange>> = BTreeMap::new();
+    for change in retagged {
+        let fields = serde_json::to_string(&(&change.fields, change.overwrites_drift)).unwrap_or_default();
+        alike.entry(fields).or_default().push(change);
+    }
+    for changes in alike.values() {
+        if let [change] = changes[..] {
+            line(text, change);
+            continue;
+        }
+        let overwrites =
+            if changes[0].overwrites_drift { ", overwrites what was changed outside provision" } else { "" };
+        let _ = writeln!(text, "  {} tags of {} resources{}", "~".yellow(), changes.len(), overwrites.dimmed());
+        changes[0].fields.iter().for_each(|field| field_line(text, field));
+    }
 }
 
 /// What was changed outside provision: apart from the changes, because overwriting it is a decision of its own.

@@ -6,7 +6,7 @@ use super::owners::{self, Owners};
 use super::sets::{canonical, named, says, to_set};
 use super::{Spec, foreign};
 use crate::aws::error::CallError;
-use crate::kinds::{Cx, Result};
+use crate::kinds::{Cx, Result, bucket};
 
 /// So often somebody else may change the same TXT record in between.
 const ATTEMPTS: usize = 5;
@@ -35,6 +35,7 @@ async fn look(cx: &Cx, zone: &str, name: &str, kind: Option<&str>) -> Result<Fou
 /// Makes the record say what the spec wants, with the node among its owners. The id of the change, where there is one.
 pub(super) async fn own(cx: &Cx, address: &str, spec: &Spec) -> Result<Option<String>> {
     let (zone, name) = (spec.zone.get(), canonical(spec.name.get()));
+    bucket::note_zones(cx, zone).await?;
     let mut attempt = 1;
     loop {
         let found = look(cx, zone, &name, Some(&spec.kind)).await?;

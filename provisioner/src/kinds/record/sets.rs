@@ -5,8 +5,8 @@ use futures::stream::{StreamExt, TryStreamExt};
 
 use super::{CLOUDFRONT_ZONE, Spec};
 use crate::aws::error::GoneOk;
-use crate::kinds::hosted_zone::bare;
-use crate::kinds::{Cx, Error, Ref, Result};
+use crate::kinds::hosted_zone::{bare, is_own};
+use crate::kinds::{Cx, Error, Ref, Result, bucket};
 
 /// A name as it is compared: lower case, without a dot at its end.
 pub fn canonical(name: &str) -> String {
@@ -31,14 +31,19 @@ pub async fn all_of(cx: &Cx, zone: &str) -> Result<Option<Vec<ResourceRecordSet>
     }
 }
 
-/// The record sets of every public zone of the account: without a blueprint nobody knows in which ours are.
-pub(super) async fn of_every_zone(cx: &Cx) -> Result<Vec<(String, Vec<ResourceRecordSet>)>> {
+/// The record sets of the zones in which the stack has records: its own, and those that its bucket notes. Where there is no
+/// bucket, of every public zone of the account.
+pub(super) async fn of_zones(cx: &Cx) -> Result<Vec<(String, Vec<ResourceRecordSet>)>> {
+    let noted = bucket::noted_zones(cx).await?;
     let zones = cx.aws.route53.list_hosted_zones().into_paginator().items().send();
     let zones = zones.collect::<Result<Vec<_>, _>>().await?;
-    let is_public = |zone: &HostedZone| !zone.config().is_some_and(|config| config.private_zone());
+    let ours = |zone: &HostedZone| match &noted {
+        Some(noted) => is_own(&cx.stack, zone) || noted.contains(&bare(zone.id())),
+        None => !zone.config().is_some_and(|config| config.private_zone()),
+    };
     let reads: Vec<_> = zones
         .into_iter()
-        .filter(is_public)
+        .filter(ours)
         .map(|zone| async move {
             let id = bare(zone.id());
             let sets = all_of(cx, &id).await?.unwrap_or_default();
