@@ -18,7 +18,7 @@ SERVER_TESTS := --test stores --test process --test chaos
 # Always the whole workspace with its tests: any other choice unifies features differently and builds the SDK again.
 ALL := --workspace --all-targets --locked
 
-.PHONY: help build release up down lint fmt test test-unit test-server test-emulator test-e2e test-crash test-localstack \
+.PHONY: help build release man graphs up down lint fmt test test-unit test-server test-emulator test-e2e test-crash test-localstack \
 	test-docs bench bench-provision test-bench setup clean
 
 help: ## this list
@@ -40,8 +40,14 @@ release: $(TOOLS)/bin/cargo-zigbuild ## build game-server for Amazon Linux 2023 
 	@mkdir -p $(DIST)
 	@cp -f $(TARGET)/$(TRIPLE)/release/game-server $(DIST)/game-server
 
+man: build ## write the man pages of provision and its verbs into dist/man
+	$(DIST)/provision man $(DIST)/man/man1
+
 setup: ## install what the local AWS needs: Debian packages, a Python environment
 	@tests/emulator/setup.sh >/dev/null
+
+graphs: build ## draw the blueprints that ship, for docs/
+	@for name in rehearsal starter production; do $(DIST)/provision graph blueprints/$$name.toml --out docs/graph-$$name.svg; done
 
 up: build release setup ## bring the rehearsal blueprint up on the local AWS
 	@tests/emulator/start.sh --time-scale $(SCALE)

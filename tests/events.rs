@@ -173,6 +173,10 @@ fn at_once(checked: &mut Checked) {
     checked.document("status", &aws.done(&["status", &edited, "--json"]));
     checked.document("outputs", &aws.done(&["outputs", &edited, "--json"]));
 
+    checked.document("graph", &aws.done(&["graph", &edited, "--json"]));
+    let picture = aws.blueprint("picture.svg", "");
+    checked.document("graph", &aws.done(&["graph", &edited, "--plan", "--json", "--out", &picture]));
+
     let rule = "[{'IpProtocol': 'tcp', 'FromPort': 22, 'ToPort': 22, 'IpRanges': [{'CidrIp': '203.0.113.7/32'}]}]";
     let groups = "[g['GroupId'] for g in api.describe_security_groups()['SecurityGroups'] if g.get('Tags')]";
     aws.boto3(

@@ -4,6 +4,7 @@ pub mod aws;
 pub mod blueprint;
 pub mod cli;
 pub mod engine;
+pub mod graph;
 pub mod kinds;
 pub mod release;
 pub mod ui;

@@ -83,7 +83,7 @@ impl LocalAws {
         Self { url, process: None, state: TempDir::new().expect("a temporary directory") }
     }
 
-    /// `provision` with these arguments, its journals kept in this value's own directory.
+    /// `provision` with these arguments, its journals and prices kept in this value's own directory.
     pub fn provision(&self, arguments: &[&str]) -> Command {
         let mut command = Command::new(binary("provision"));
         command
@@ -94,6 +94,7 @@ impl LocalAws {
             .env("AWS_SECRET_ACCESS_KEY", "local")
             .env("AWS_EC2_METADATA_DISABLED", "true")
             .env("XDG_STATE_HOME", self.state.path().join("journals"))
+            .env("XDG_CACHE_HOME", self.state.path().join("cache"))
             .env_remove("AWS_PROFILE")
             .current_dir(root())
             .stdin(Stdio::null());

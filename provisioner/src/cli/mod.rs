@@ -1,14 +1,19 @@
 //! The command line: one verb a file, thin.
 
 mod adopt;
+mod completions;
 mod down;
 mod drift;
+mod graph;
 mod init;
 mod logs;
+mod man;
 mod outputs;
 mod plan;
 mod policy;
 mod status;
+#[cfg(test)]
+mod tests;
 mod up;
 mod validate;
 
@@ -85,6 +90,22 @@ enum Verb {
     Adopt(adopt::Args),
     /// Print the IAM policy that the caller needs
     Policy(policy::Args),
+    /// Draw the stack, or what `up` would change of it
+    Graph(graph::Args),
+    /// Print a completion script for a shell
+    Completions(completions::Args),
+    /// Write the man pages of provision and of every verb
+    Man(man::Args),
+}
+
+impl Verb {
+    /// Whether it answers with one document instead of events.
+    fn is_document(&self) -> bool {
+        matches!(
+            self,
+            Self::Plan(_) | Self::Drift(_) | Self::Status(_) | Self::Outputs(_) | Self::Policy(_) | Self::Graph(_)
+        )
+    }
 }
 
 /// Which stack: by blueprint or by name.
@@ -136,10 +157,7 @@ type Outcome = Result<Exit, Ended>;
 pub async fn run(cli: Cli, stop: watch::Receiver<bool>) -> Exit {
     let color = !cli.global.no_color && std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty());
     trace(cli.global.verbose);
-    let streams = match &cli.verb {
-        Verb::Status(args) => args.streams(),
-        verb => !matches!(verb, Verb::Plan(_) | Verb::Drift(_) | Verb::Outputs(_) | Verb::Policy(_)),
-    };
+    let streams = !cli.verb.is_document();
     let connection = Connection {
         endpoint_url: cli.global.endpoint_url.filter(|url| !url.is_empty()),
         region: cli.global.region,
@@ -158,6 +176,9 @@ pub async fn run(cli: Cli, stop: watch::Receiver<bool>) -> Exit {
         Verb::Drift(args) => drift::run(&run, &args).await,
         Verb::Adopt(args) => adopt::run(&run, &args).await,
         Verb::Policy(args) => policy::run(&run, &args),
+        Verb::Graph(args) => graph::run(&run, &args).await,
+        Verb::Completions(args) => completions::run(&run, &args),
+        Verb::Man(args) => man::run(&run, &args),
     };
     run.ui.quiet();
     match outcome {
