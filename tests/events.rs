@@ -109,7 +109,7 @@ fn members(value: &Value, name: &str, found: &mut BTreeSet<String>) {
 /// Every object in `value` once with a member too many, and the outermost once without each of its own.
 fn spoil(value: &Value, wrong: &mut dyn FnMut(Value)) {
     let Value::Object(map) = value else { return };
-    let optional = ["awaited", "playable_seconds", "drift", "warnings", "findings"];
+    let optional = ["awaited", "cost", "playable_seconds", "drift", "warnings", "findings"];
     for key in map.keys().filter(|key| !optional.contains(&key.as_str()) || map.contains_key("event")) {
         let mut without = map.clone();
         without.remove(key);
@@ -174,6 +174,7 @@ fn at_once(checked: &mut Checked) {
     checked.document("outputs", &aws.done(&["outputs", &edited, "--json"]));
 
     checked.document("graph", &aws.done(&["graph", &edited, "--json"]));
+    checked.document("cost", &aws.done(&["cost", &edited, "--json"]));
     let picture = aws.blueprint("picture.svg", "");
     checked.document("graph", &aws.done(&["graph", &edited, "--plan", "--json", "--out", &picture]));
 

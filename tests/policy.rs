@@ -35,6 +35,7 @@ const NOT_CALLED: &[(&str, &str)] = &[
     ("elasticloadbalancing:SetSecurityGroups", "groups that somebody changed by hand"),
     ("iam:CreateServiceLinkedRole", "AWS asks for it at the account's first load balancer, group, database and cache"),
     ("iam:PassRole", "AWS asks for it where a role is put into an instance profile"),
+    ("pricing:GetProducts", "costs, which no run needs: tests/cost.rs"),
     ("rds:CreateDBSnapshot", "AWS asks for it where an instance is deleted with a final snapshot"),
     ("rds:ResetDBParameterGroup", "a parameter that somebody set by hand"),
     ("route53:ListHostedZonesByName", "a zone that exists already, or a parent zone: the rehearsal makes its own"),
@@ -47,6 +48,7 @@ const NOT_CALLED: &[(&str, &str)] = &[
 
 /// Actions on `*` without a condition although AWS would take an ARN.
 const LOOSE: &[(&str, &str)] = &[
+    ("Prices", "the price list is AWS's own and the same for all"),
     ("Look", "lists are asked for the whole account and region, to find the stack's own by tags"),
     ("Untagged", "an origin access control has an id that AWS draws, and no tags"),
 ];

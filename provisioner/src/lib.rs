@@ -3,6 +3,7 @@
 pub mod aws;
 pub mod blueprint;
 pub mod cli;
+pub mod cost;
 pub mod engine;
 pub mod graph;
 pub mod kinds;

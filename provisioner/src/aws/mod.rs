@@ -35,8 +35,9 @@ pub struct Connection {
 }
 
 macro_rules! clients {
-    ($($field:ident: $sdk:ident),* $(,)?; $($global:ident: $gsdk:ident),* $(,)?) => {
-        /// Every client, over one HTTP stack. Global services and what CloudFront needs talk to us-east-1.
+    ($($field:ident: $sdk:ident),* $(,)?; $($global:ident: $gsdk:ident),* $(,)?; $($priced:ident: $psdk:ident),* $(,)?) => {
+        /// Every client, over one HTTP stack. Global services and what CloudFront needs talk to us-east-1, the price list
+        /// to a region near home that has it.
         #[derive(Debug, Clone)]
         pub struct Aws {
             /// The home region.
@@ -47,11 +48,13 @@ macro_rules! clients {
             pub rates: Rates,
             $(#[doc = concat!("`", stringify!($sdk), "` in the home region.")] pub $field: $sdk::Client,)*
             $(#[doc = concat!("`", stringify!($gsdk), "` in us-east-1.")] pub $global: $gsdk::Client,)*
+            $(#[doc = concat!("`", stringify!($psdk), "`, where it answers.")] pub $priced: $psdk::Client,)*
         }
 
         impl Aws {
             fn build(config: &SdkConfig, home: String, rates: Rates, watch: Arc<dyn Watch>) -> Self {
                 let global = config.to_builder().region(Region::new(US_EAST_1)).build();
+                let priced = config.to_builder().region(Region::new(price_list_region(&home))).build();
                 Self {
                     home,
                     rates,
@@ -64,6 +67,12 @@ macro_rules! clients {
                     ),)*
                     $($global: $gsdk::Client::from_conf(
                         $gsdk::config::Builder::from(&global)
+                            .interceptor(Around(watch.clone()))
+                            .retry_classifier(ByStatus)
+                            .build(),
+                    ),)*
+                    $($priced: $psdk::Client::from_conf(
+                        $psdk::config::Builder::from(&priced)
                             .interceptor(Around(watch.clone()))
                             .retry_classifier(ByStatus)
                             .build(),
@@ -95,7 +104,18 @@ clients! {
     cloudwatch_global: aws_sdk_cloudwatch,
     iam: aws_sdk_iam,
     quotas_global: aws_sdk_servicequotas,
-    route53: aws_sdk_route53,
+    route53: aws_sdk_route53;
+    pricing: aws_sdk_pricing,
+}
+
+/// Where the price list of a stack at home in `home` is asked: it answers in few regions, in each for all of a partition.
+fn price_list_region(home: &str) -> &'static str {
+    match home.split('-').next() {
+        Some("cn") => "cn-northwest-1",
+        Some("eu" | "me" | "af" | "il") => "eu-central-1",
+        Some("ap") => "ap-south-1",
+        _ => US_EAST_1,
+    }
 }
 
 /// Why no client could be made.

@@ -4,7 +4,7 @@
 mod statements;
 
 use serde_json::{Map, Value, json};
-use statements::{Only, STATEMENTS, Statement};
+use statements::{Only, PRICES, STATEMENTS, Statement};
 
 /// What the policy is for. What is not known is left open.
 #[derive(Debug, Clone, Default)]
@@ -55,7 +55,7 @@ pub struct Question {
     pub context: Vec<(String, Vec<String>)>,
 }
 
-/// Every statement of the policy as a question.
+/// Every statement of the policy that a run needs as a question.
 pub fn questions(scope: &Scope) -> Vec<Question> {
     let question = |statement: &Statement| Question {
         sid: statement.sid,
@@ -63,7 +63,7 @@ pub fn questions(scope: &Scope) -> Vec<Question> {
         resources: statement.resources.iter().filter(|arn| **arn != "*").map(|arn| scope.filled(arn)).collect(),
         context: scope.test(&statement.only).map(|(_, key, values)| (key, values)).into_iter().collect(),
     };
-    scope.statements().map(question).collect()
+    scope.statements().filter(|statement| statement.sid != PRICES).map(question).collect()
 }
 
 impl Scope {

@@ -2,6 +2,7 @@
 
 mod adopt;
 mod completions;
+mod cost;
 mod down;
 mod drift;
 mod graph;
@@ -92,6 +93,8 @@ enum Verb {
     Policy(policy::Args),
     /// Draw the stack, or what `up` would change of it
     Graph(graph::Args),
+    /// Count what the stack costs in a month
+    Cost(cost::Args),
     /// Print a completion script for a shell
     Completions(completions::Args),
     /// Write the man pages of provision and of every verb
@@ -101,10 +104,13 @@ enum Verb {
 impl Verb {
     /// Whether it answers with one document instead of events.
     fn is_document(&self) -> bool {
-        matches!(
-            self,
-            Self::Plan(_) | Self::Drift(_) | Self::Status(_) | Self::Outputs(_) | Self::Policy(_) | Self::Graph(_)
-        )
+        match self {
+            Self::Status(args) => !args.streams(),
+            verb => matches!(
+                verb,
+                Self::Plan(_) | Self::Drift(_) | Self::Outputs(_) | Self::Policy(_) | Self::Graph(_) | Self::Cost(_)
+            ),
+        }
     }
 }
 
@@ -177,6 +183,7 @@ pub async fn run(cli: Cli, stop: watch::Receiver<bool>) -> Exit {
         Verb::Adopt(args) => adopt::run(&run, &args).await,
         Verb::Policy(args) => policy::run(&run, &args),
         Verb::Graph(args) => graph::run(&run, &args).await,
+        Verb::Cost(args) => cost::run(&run, &args).await,
         Verb::Completions(args) => completions::run(&run, &args),
         Verb::Man(args) => man::run(&run, &args),
     };

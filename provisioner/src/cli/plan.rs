@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use super::{Ended, Exit, Outcome, Run};
+use crate::engine::priced::look_priced;
 use crate::engine::up::{Planned, look};
 use crate::kinds::Options;
 
@@ -18,7 +19,10 @@ pub struct Args {
 }
 
 pub async fn run(run: &Run, args: &Args) -> Outcome {
-    let planned = planned(run, &args.blueprint).await?;
+    let blueprint = run.blueprint(&args.blueprint)?;
+    let session = run.session(Some(&blueprint.stack.region)).await?;
+    let planned = look_priced(&session, &blueprint, directory(&args.blueprint), Options::default()).await;
+    let planned = planned.map_err(|error| up_failed(run, &error))?;
     run.ui.plan(&planned.plan, true);
     if !planned.plan.findings.is_empty() {
         return Ok(Exit::Failed);

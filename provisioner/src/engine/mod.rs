@@ -22,6 +22,7 @@ pub mod place;
 pub mod plan;
 pub mod playable;
 pub mod preflight;
+pub mod priced;
 pub mod session;
 pub mod status;
 pub mod step;

@@ -96,6 +96,7 @@ fn finish(
         critical_path_seconds: 0,
         playable_seconds: None,
         summary,
+        cost: None,
         drift: Vec::new(),
         warnings: Vec::new(),
         findings,

@@ -2,11 +2,9 @@
 
 use serde_json::Value;
 
-use crate::aws::stack::Stack;
-use crate::blueprint::{Blueprint, ZoneSpec};
+use crate::blueprint::Blueprint;
 use crate::engine::plan::{Plan, PlannedChange};
 use crate::engine::up::Planned;
-use crate::kinds::context::Artifact;
 use crate::kinds::{self, Node, Place};
 use crate::ui::duration;
 
@@ -43,7 +41,7 @@ pub struct Subject {
 impl Subject {
     /// The topology that the blueprint asks for. Nothing is called on AWS, so zones without a name are numbered.
     pub fn of_blueprint(blueprint: &Blueprint) -> Self {
-        let place = place(blueprint);
+        let place = Place::unseen(blueprint);
         let nodes = kinds::all().iter().flat_map(|kind| kind.desired(blueprint, &place));
         Self::new(blueprint, nodes.map(|node| resource(node, None)).collect())
     }
@@ -123,26 +121,6 @@ impl Resource {
 
 fn resource(node: Node, change: Option<PlannedChange>) -> Resource {
     Resource { address: node.address, kind: node.kind, props: node.props, change }
-}
-
-/// The facts that a plan looks up, left open.
-fn place(blueprint: &Blueprint) -> Place {
-    let zones = match blueprint.network.as_ref().map(|network| &network.zones) {
-        None => Vec::new(),
-        Some(ZoneSpec::Named(names)) => names.clone(),
-        Some(ZoneSpec::Count(count)) => (1..=*count).map(|number| format!("zone {number}")).collect(),
-    };
-    let account = blueprint.stack.account.clone().unwrap_or_else(|| "000000000000".to_owned());
-    let game_file = blueprint.servers.as_ref().and_then(|servers| servers.game_file.clone());
-    Place {
-        stack: Stack { name: blueprint.stack_name(), home: blueprint.stack.region.clone(), account },
-        zones,
-        zone_id: Some(String::new()),
-        parent_zone_id: Some(String::new()),
-        internet_gateway: None,
-        artifact: None,
-        game_file: game_file.map(|path| Artifact { path, sha256: String::new() }),
-    }
 }
 
 fn line(plan: &Plan) -> String {

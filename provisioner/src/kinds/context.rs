@@ -12,6 +12,7 @@ use super::tagging::Gathering;
 use crate::aws::Aws;
 use crate::aws::stack::{Stack, TAG_HOME, TAG_STACK, short_hash};
 use crate::aws::tags::Tags;
+use crate::blueprint::{Blueprint, ZoneSpec};
 
 /// A file that is uploaded: the server binary that a new stack starts with, or the game file.
 #[derive(Debug, Clone)]
@@ -39,6 +40,28 @@ pub struct Place {
     pub artifact: Option<Artifact>,
     /// The game file that the blueprint names.
     pub game_file: Option<Artifact>,
+}
+
+impl Place {
+    /// The facts of a stack that nobody has looked at: zones without a name are numbered.
+    pub fn unseen(blueprint: &Blueprint) -> Self {
+        let zones = match blueprint.network.as_ref().map(|network| &network.zones) {
+            None => Vec::new(),
+            Some(ZoneSpec::Named(names)) => names.clone(),
+            Some(ZoneSpec::Count(count)) => (1..=*count).map(|number| format!("zone {number}")).collect(),
+        };
+        let account = blueprint.stack.account.clone().unwrap_or_else(|| "000000000000".to_owned());
+        let game_file = blueprint.servers.as_ref().and_then(|servers| servers.game_file.clone());
+        Self {
+            stack: Stack { name: blueprint.stack_name(), home: blueprint.stack.region.clone(), account },
+            zones,
+            zone_id: Some(String::new()),
+            parent_zone_id: Some(String::new()),
+            internet_gateway: None,
+            artifact: None,
+            game_file: game_file.map(|path| Artifact { path, sha256: String::new() }),
+        }
+    }
 }
 
 /// Options that change what create and delete do.

@@ -1,5 +1,6 @@
 //! All output. Data goes to stdout, progress to stderr. `ui` is told events; it asks nobody but the user.
 
+mod cost_view;
 mod log_line;
 mod plan_view;
 mod progress;
@@ -10,10 +11,12 @@ use std::io::{BufRead, IsTerminal, Write};
 use std::sync::Arc;
 
 use comfy_table::{ContentArrangement, Table, presets};
+use jiff::Timestamp;
 use owo_colors::OwoColorize;
 use serde::Serialize;
 
 use crate::blueprint::BlueprintErrors;
+use crate::cost::Bill;
 use crate::engine::apply::Outcome;
 use crate::engine::events::{Event, Listener, chain};
 use crate::engine::plan::Plan;
@@ -138,6 +141,24 @@ impl Ui {
             let _ = writeln!(anstream::stdout(), "{line}");
         }
         let _ = writeln!(anstream::stderr(), "{text}");
+    }
+
+    /// Something that went wrong and did not end the run, and what comes of it.
+    pub fn warn(&self, error: &(dyn std::error::Error + 'static), so: &str) {
+        self.quiet();
+        let _ = writeln!(anstream::stderr(), "{} {}\n  {so}", "warning:".yellow().bold(), chain(error));
+    }
+
+    /// What a stack costs in a month.
+    pub fn bill(&self, stack: &str, bill: &Bill, now: Timestamp) {
+        self.say(&format!("{} {}", "stack".dimmed(), stack.bold()));
+        if !bill.lines.is_empty() {
+            self.table(&["RESOURCE", "WHAT", "A MONTH"], cost_view::fixed_rows(bill));
+            self.say("");
+            self.table(&["PAID BY USE", "WHAT", "EACH"], cost_view::by_use_rows(bill));
+            self.say("");
+        }
+        self.say(&cost_view::total(bill, now));
     }
 
     /// Every mistake of a blueprint, with its lines.

@@ -6,6 +6,8 @@ use std::fmt::Write;
 use owo_colors::OwoColorize;
 use serde_json::Value;
 
+use super::cost_view;
+use crate::cost::CostChange;
 use crate::engine::drift::How;
 use crate::engine::plan::{Action, FieldChange, Plan, PlannedChange};
 use crate::kinds::Impact;
@@ -19,11 +21,14 @@ pub fn render(plan: &Plan) -> String {
     let place = format!("in {} of account {}", plan.region, plan.account);
     let _ = writeln!(text, "{} {} {}", "stack".dimmed(), plan.stack.bold(), place.dimmed());
     drift(&mut text, plan);
+    // Where nothing is known, the last line says so once.
+    let cost = plan.cost.as_ref().filter(|cost| cost.changes.iter().any(|change| change.difference().is_some()));
+    let of = |change: &PlannedChange| cost.and_then(|cost| cost.of(&change.address));
     let (retagged, others): (Vec<_>, Vec<_>) = plan.changes.iter().partition(|change| change.is_tags_only());
     if retagged.len() <= FEW {
-        plan.changes.iter().for_each(|change| line(&mut text, change));
+        plan.changes.iter().for_each(|change| line(&mut text, change, of(change)));
     } else {
-        others.iter().for_each(|change| line(&mut text, change));
+        others.iter().for_each(|change| line(&mut text, change, of(change)));
         tags(&mut text, &retagged);
     }
     for address in &plan.awaited {
@@ -38,6 +43,9 @@ pub fn render(plan: &Plan) -> String {
     if plan.is_empty() {
         text.push_str("no changes");
         return text;
+    }
+    if let Some(cost) = &plan.cost {
+        let _ = writeln!(text, "{}", cost_view::plan_total(cost));
     }
     let counts: Vec<String> = plan.summary.iter().map(|(action, count)| format!("{count} to {action}")).collect();
     let _ = writeln!(text, "{}", counts.join(", ").bold());
@@ -62,7 +70,7 @@ fn tags(text: &mut String, retagged: &[&PlannedChange]) {
     }
     for changes in alike.values() {
         if let [change] = changes[..] {
-            line(text, change);
+            line(text, change, None);
             continue;
         }
         let overwrites =
@@ -95,7 +103,7 @@ fn field_line(text: &mut String, field: &FieldChange) {
     let _ = writeln!(text, "      {}: {} -> {}", field.name, shown(&field.before), shown(&field.after));
 }
 
-fn line(text: &mut String, change: &PlannedChange) {
+fn line(text: &mut String, change: &PlannedChange, cost: Option<&CostChange>) {
     let sign = match change.action {
         Action::Create => "+".green().to_string(),
         Action::Update => "~".yellow().to_string(),
@@ -109,6 +117,7 @@ fn line(text: &mut String, change: &PlannedChange) {
     if let Some(impact) = impact(change) {
         notes.push(impact);
     }
+    notes.extend(cost.map(cost_view::change));
     if change.overwrites_drift {
         notes.push("overwrites what was changed outside provision".into());
     }

@@ -29,6 +29,9 @@ pub(super) struct Statement {
 /// The resource of an action that cannot be limited by one, or whose resources have no names beforehand.
 const ANY: &[&str] = &["*"];
 
+/// The statement that nothing but costs needs.
+pub(super) const PRICES: &str = "Prices";
+
 /// Placeholders in ARNs: `{partition}`, `{region}`, `{account}`, `{name}` of the stack, and `{stack}`, with which the names
 /// of the stack's resources begin; `{stack23}` where names are so short that the stack's is cut after so many characters.
 #[rustfmt::skip]
@@ -61,6 +64,8 @@ pub(super) const STATEMENTS: &[Statement] = &[
         "servicequotas:GetAWSDefaultServiceQuota", "servicequotas:GetServiceQuota",
         "sts:GetCallerIdentity",
     ] },
+    // Only costs are unknown without it.
+    Statement { sid: PRICES, only: Only::Listed, resources: ANY, actions: &["pricing:GetProducts"] },
     Statement { sid: "NetworkMake", only: Only::Tagging, resources: ANY, actions: &[
         "ec2:AllocateAddress", "ec2:AuthorizeSecurityGroupEgress", "ec2:AuthorizeSecurityGroupIngress",
         "ec2:CreateInternetGateway", "ec2:CreateLaunchTemplate", "ec2:CreateNatGateway", "ec2:CreateRouteTable",

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+use crate::cost::PlanCost;
 use crate::engine::drift::{Drifted, overwrites};
 use crate::kinds::Impact;
 
@@ -97,6 +98,9 @@ pub struct Plan {
     pub playable_seconds: Option<u64>,
     /// How many changes of each action.
     pub summary: BTreeMap<String, usize>,
+    /// What it does to the stack's monthly cost, where that was asked for.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub cost: Option<PlanCost>,
     /// What was changed outside provision since the last run.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub drift: Vec<Drifted>,

@@ -6,22 +6,27 @@ use crate::graph::topology::{Band, Card, Family, PLAYERS, Subnet, Topology, Vpc}
 
 use super::layout::{MARGIN, Placed};
 use super::network::Network;
-use super::pen::{Area, INK, LINE, MUTED, Pen};
+use super::pen::{Area, Font, INK, LINE, MUTED, Pen};
 
 const DASHED: &str = r#" stroke-dasharray="7 5""#;
 
 /// Heading, region, VPC, zones and subnets.
 pub fn draw(pen: &mut Pen, topology: &Topology, placed: &Placed) {
-    pen.text(MARGIN, 36, 20, INK, true, &topology.stack, placed.width - 2 * MARGIN);
+    pen.text((MARGIN, 36), Font(20, INK, true), &topology.stack, placed.width - 2 * MARGIN);
     let line = topology.plan.clone().unwrap_or_else(|| format!("in {}", topology.region));
-    pen.text(MARGIN, 57, 13, MUTED, false, &line, placed.width - 2 * MARGIN);
+    pen.text((MARGIN, 57), Font(13, MUTED, false), &line, placed.width - 2 * MARGIN);
     if let Some(edge) = placed.edge {
         pen.area(edge, 10, "#f8fafc", LINE, DASHED);
-        pen.text(edge.x + 14, edge.y + 18, 12, MUTED, true, "Edge", edge.w);
+        pen.text((edge.x + 14, edge.y + 18), Font(12, MUTED, true), "Edge", edge.w);
     }
     let region = placed.region;
     pen.area(region, 12, "#f8fafc", "#0e7490", r#" stroke-width="1.5""#);
-    pen.text(region.x + 20, region.y + 25, 13, "#155e75", true, &format!("Region {}", topology.region), region.w / 3);
+    pen.text(
+        (region.x + 20, region.y + 25),
+        Font(13, "#155e75", true),
+        &format!("Region {}", topology.region),
+        region.w / 3,
+    );
     if let (Some(vpc), Some(network)) = (&topology.vpc, &placed.network) {
         draw_vpc(pen, vpc, network);
     }
@@ -33,12 +38,12 @@ fn draw_vpc(pen: &mut Pen, vpc: &Vpc, network: &Network) {
     // What is in it has colours of its own.
     let (_, stroke, width) = Pen::look(&vpc.card, "", "#6d28d9");
     pen.area(area, 10, "#ffffff", stroke, width);
-    pen.text(area.x + 14, area.y + 27, 13, "#5b21b6", true, &vpc.card.title, network.entry_x - 100 - area.x);
+    pen.text((area.x + 14, area.y + 27), Font(13, "#5b21b6", true), &vpc.card.title, network.entry_x - 100 - area.x);
     pen.badge(&vpc.card, area);
     pen.end();
     for ((zone, at), subnets) in vpc.zones.iter().zip(&network.zones).zip(&network.subnets) {
         pen.area(*at, 8, "#f8fafc", LINE, DASHED);
-        pen.text(at.x + 12, at.y + 20, 12, MUTED, true, &zone.name, at.w - 20);
+        pen.text((at.x + 12, at.y + 20), Font(12, MUTED, true), &zone.name, at.w - 20);
         for (subnet, at) in zone.subnets.iter().zip(subnets) {
             draw_subnet(pen, subnet, *at);
         }
@@ -56,7 +61,7 @@ fn draw_subnet(pen: &mut Pen, subnet: &Subnet, at: Area) {
     let (fill, stroke, width) = Pen::look(&subnet.card, colours.0, colours.1);
     pen.area(at, 6, fill, stroke, width);
     let sign = subnet.card.mark.map_or(String::new(), |action| format!("{} ", sign(action)));
-    pen.text(at.x + 10, at.y + 17, 11, MUTED, false, &format!("{sign}{}", subnet.card.title), at.w - 16);
+    pen.text((at.x + 10, at.y + 17), Font(11, MUTED, false), &format!("{sign}{}", subnet.card.title), at.w - 16);
     pen.end();
 }
 

@@ -52,6 +52,10 @@ fn of_family(family: Family) -> &'static str {
     }
 }
 
+/// Size, colour, and whether it is bold.
+#[derive(Debug, Clone, Copy)]
+pub struct Font(pub i32, pub &'static str, pub bool);
+
 /// Where the shapes go.
 pub struct Pen {
     /// Whether colours mean changes; then nothing else is coloured.
@@ -78,8 +82,9 @@ impl Pen {
         ));
     }
 
-    /// A line of text that begins at `x`, cut at `room` pixels.
-    pub fn text(&mut self, x: i32, y: i32, size: i32, fill: &str, is_bold: bool, words: &str, room: i32) {
+    /// A line of text that begins at a point, cut at `room` pixels.
+    pub fn text(&mut self, (x, y): (i32, i32), font: Font, words: &str, room: i32) {
+        let Font(size, fill, is_bold) = font;
         let weight = if is_bold { r#" font-weight="600""# } else { "" };
         let shown = escape(&fit(words, size, is_bold, room));
         self.add(format_args!(r#"<text x="{x}" y="{y}" font-size="{size}" fill="{fill}"{weight}>{shown}</text>"#));
@@ -172,14 +177,14 @@ impl Pen {
         let room = a.right() - x - 8;
         let lines: Vec<&String> = card.lines.iter().take(if a.h >= 58 { 2 } else { 1 }).collect();
         let first = if lines.is_empty() || a.h < 40 { tile.cy() + 5 } else { tile.y + 11 };
-        self.text(x, first, 13, INK, true, &card.title, room);
+        self.text((x, first), Font(13, INK, true), &card.title, room);
         if a.h < 40 {
             let used = width(&card.title, 13, true) + 8;
             let Some(line) = lines.first().filter(|_| used + 24 < room) else { return };
-            return self.text(x + used, first, 11, MUTED, false, line, room - used);
+            return self.text((x + used, first), Font(11, MUTED, false), line, room - used);
         }
         for (line, y) in lines.iter().zip([first + 16, first + 31]) {
-            self.text(x, y, 11, MUTED, false, line, room);
+            self.text((x, y), Font(11, MUTED, false), line, room);
         }
     }
 

@@ -12,7 +12,7 @@ _PREFIXES = {"elbv2": "elasticloadbalancing", "service-quotas": "servicequotas"}
 #: The services that a stack is made of.
 _SERVICES = (
     "acm", "autoscaling", "cloudfront", "cloudwatch", "dynamodb", "ec2", "elasticache", "elbv2", "iam", "logs",
-    "rds", "route53", "s3", "secretsmanager", "service-quotas", "sns", "ssm",
+    "pricing", "rds", "route53", "s3", "secretsmanager", "service-quotas", "sns", "ssm",
 )  # fmt: skip
 _denied: set[str] = set()
 
