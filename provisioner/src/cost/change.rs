@@ -33,6 +33,11 @@ pub struct PlanCost {
 }
 
 impl PlanCost {
+    /// Whether anything of it is known.
+    pub fn is_known(&self) -> bool {
+        self.prices_from.is_some() && !(self.before.is_zero() && self.after.is_zero() && !self.unknown.is_empty())
+    }
+
     /// What is known of a change.
     pub fn of(&self, address: &str) -> Option<&CostChange> {
         self.changes.iter().find(|change| change.address == address)

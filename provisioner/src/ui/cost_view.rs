@@ -96,13 +96,14 @@ pub fn change(change: &CostChange) -> String {
 
 /// What a plan does to the stack's monthly cost.
 pub fn plan_total(cost: &PlanCost) -> String {
-    if cost.prices_from.is_none() || (cost.before.is_zero() && cost.after.is_zero() && !cost.unknown.is_empty()) {
+    if !cost.is_known() {
         return "monthly cost unknown: `provision cost` asks AWS's price list".to_owned();
     }
-    let unknown = match cost.unknown.len() {
-        0 => String::new(),
-        count => format!(", {count} resources unknown"),
+    let without = match &cost.unknown[..] {
+        [] => String::new(),
+        few @ ([_] | [_, _] | [_, _, _]) => format!(" without {} (unknown)", few.join(", ")),
+        many => format!(" without {} resources (unknown)", many.len()),
     };
     let (before, after) = (cost.before.to_string(), cost.after.to_string());
-    format!("at least {before} a month now, {} afterwards, and what is paid by use{unknown}", after.bold())
+    format!("at least {before} a month now, {}{without} afterwards, and what is paid by use", after.bold())
 }

@@ -22,7 +22,7 @@ pub fn render(plan: &Plan) -> String {
     let _ = writeln!(text, "{} {} {}", "stack".dimmed(), plan.stack.bold(), place.dimmed());
     drift(&mut text, plan);
     // Where nothing is known, the last line says so once.
-    let cost = plan.cost.as_ref().filter(|cost| cost.changes.iter().any(|change| change.difference().is_some()));
+    let cost = plan.cost.as_ref().filter(|cost| cost.is_known());
     let of = |change: &PlannedChange| cost.and_then(|cost| cost.of(&change.address));
     let (retagged, others): (Vec<_>, Vec<_>) = plan.changes.iter().partition(|change| change.is_tags_only());
     if retagged.len() <= FEW {
