@@ -36,6 +36,8 @@ def record(request: Request) -> dict[str, Any]:
         "action": request.action,
         "region": request.region,
         "mutating": is_mutating(request.action),
+        #: of S3 alone: which object
+        "key": request.params.get("Key") if request.service == "s3" else None,
         "status": None,
         "code": None,
         #: model or rules, where it was one of these that refused it

@@ -147,6 +147,23 @@ def guard(service: str, *actions: str) -> Callable[[Guard], Guard]:
     return register
 
 
+#: Answers to what is no signed call; None: not mine.
+Unsigned = Callable[[dict[str, Any]], Any]
+
+_unsigned: list[Unsigned] = []
+
+
+def unsigned(fn: Unsigned) -> Unsigned:
+    """Look at a request (its WSGI environment) that nobody signed, ahead of moto."""
+    _unsigned.append(fn)
+    return fn
+
+
+def answer_unsigned(environ: dict[str, Any]) -> Any:
+    """The first answer that one of them has."""
+    return next((answer for fn in _unsigned if (answer := fn(environ)) is not None), None)
+
+
 def guards(service: str, action: str) -> list[Guard]:
     return _guards.get((service, action), [])
 

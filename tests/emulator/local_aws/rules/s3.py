@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import base64
+import hashlib
 import os
 import threading
 import time
@@ -71,6 +73,17 @@ def tags(request: Request, _result: object) -> None:
         state.backend("s3", request).put_bucket_tagging(
             request.params["Bucket"], {tag["Key"]: tag["Value"] for tag in given}
         )
+
+
+@before("s3", "PutObject", "UploadPart")
+def checksum(request: Request) -> None:
+    """What is sent must have the SHA-256 that comes with it."""
+    given = request.params.get("ChecksumSHA256")
+    # Bodies in signed chunks carry it behind them.
+    if not given or "aws-chunked" in request.headers.get("content-encoding", ""):
+        return
+    if base64.b64encode(hashlib.sha256(request.body).digest()).decode() != given:
+        raise AwsError("BadDigest", "The SHA256 you specified did not match the calculated checksum.")
 
 
 @guard("s3", *_CONFIGURATION)
