@@ -219,6 +219,7 @@ impl From<DomainError> for Problem {
                 Self::new(&STORE_UNAVAILABLE).retry_after(retry_after.unwrap_or(5))
             }
             DomainError::WrongCursor => Self::new(&WRONG_CURSOR),
+            DomainError::SeasonSettling => Self::new(&UNAVAILABLE),
             DomainError::SeasonOver => Self::new(&SEASON_OVER),
             DomainError::SeasonEnded { .. } => Self::new(&SEASON_ENDED),
             DomainError::Store(error) => {

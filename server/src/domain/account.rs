@@ -9,8 +9,9 @@ use super::{
     error::Checks,
     event,
     keys::{mac, same},
+    reconcile,
 };
-use crate::store::{AccountOutcome, NewAccount, PlayerId, Profile, SessionRow};
+use crate::store::{AccountOutcome, DeleteOutcome, NewAccount, PlayerId, Profile, SessionRow, chain};
 
 /// A token that was exchanged may be exchanged once more this soon: the answer may have been lost on its way.
 const REPLAY_GRACE: SignedDuration = SignedDuration::from_secs(60);
@@ -159,6 +160,25 @@ fn session_of(game: &Game, player: PlayerId, created: bool, refresh_token: Strin
 pub async fn profile(game: &Game, player: &PlayerId) -> Result<Profile, DomainError> {
     let board = game.definition().boards.default_board().key(game.world.now());
     game.stores.ledger.profile(player, &board).await?.ok_or(DomainError::UnknownPlayer)
+}
+
+/// Deletes a player for good. What is in the log stays there until its retention is over.
+///
+/// # Errors
+/// When there is no such player, or a season that it played in is just being settled.
+pub async fn delete(game: &Game, player: &PlayerId) -> Result<(), DomainError> {
+    match game.stores.ledger.delete_player(player, game.world.now()).await? {
+        DeleteOutcome::Deleted => {}
+        DeleteOutcome::UnknownPlayer => return Err(DomainError::UnknownPlayer),
+        DeleteOutcome::SeasonSettling => return Err(DomainError::SeasonSettling),
+    }
+    tracing::info!(%player, "a player was deleted");
+    if let Err(error) = reconcile::remove(game, std::slice::from_ref(player)).await {
+        // The reconciler does it as soon as the ranking answers.
+        game.doubt_ranking();
+        tracing::warn!(error = %chain(&error), "a deleted player could not be taken off the ranking yet");
+    }
+    Ok(())
 }
 
 #[cfg(test)]

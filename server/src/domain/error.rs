@@ -100,6 +100,9 @@ pub enum DomainError {
     /// Not a cursor of ours, or one of another listing.
     #[error("the cursor is not valid")]
     WrongCursor,
+    /// Deleting would tear a hole into a final board that is just being written.
+    #[error("a season that the player played in is being settled; try again in a moment")]
+    SeasonSettling,
     /// The board's season has ended and there is no next one.
     #[error("the season of this leaderboard has ended: it takes no more scores")]
     SeasonOver,

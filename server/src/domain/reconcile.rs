@@ -10,7 +10,7 @@ use super::{
     Game,
     board::{Board, Boards},
 };
-use crate::store::{BoardKey, ScoreRow, StoreError, chain};
+use crate::store::{BoardKey, PlayerId, ScoreRow, StoreError, chain};
 
 const EVERY: Duration = Duration::from_secs(3);
 const PAGE: u32 = 2000;
@@ -43,6 +43,20 @@ fn rankings(boards: &Boards, now: Timestamp) -> Vec<(&Board, BoardKey)> {
         }
     }
     rankings
+}
+
+/// Takes players off the rankings that are kept.
+///
+/// # Errors
+/// When the ranking is away.
+pub(super) async fn remove(game: &Game, players: &[PlayerId]) -> Result<(), StoreError> {
+    if players.is_empty() {
+        return Ok(());
+    }
+    for (_, key) in rankings(&game.definition().boards, game.world.now()) {
+        game.stores.ranking.remove(&key, players).await?;
+    }
+    Ok(())
 }
 
 /// Reconciles one game.
@@ -92,7 +106,10 @@ impl Reconciler {
         let wide = self.doubtful || self.follows || self.round.is_multiple_of(WIDE_ROUNDS);
         let reach = if wide { DOUBT } else { OVERLAP };
         let since = self.since.unwrap_or(started).min(started).saturating_sub(reach).unwrap_or(Timestamp::MIN);
-        Ok(built + self.recent(since).await?)
+        let applied = built + self.recent(since).await?;
+        // Behind the standings: those of a player who was deleted while they were read go again.
+        remove(&self.game, &self.game.stores.ledger.recent_deletions(since).await?).await?;
+        Ok(applied)
     }
 
     /// Builds each ranking that is empty. Answers how many standings were applied.

@@ -95,3 +95,47 @@ async fn what_a_player_does_not_have_is_owed_and_settled_first() {
     let expected = [("settlement", -200), ("grant", 300), ("revocation", -1000), ("signup", 1000)];
     assert_eq!(told, expected.map(|(reason, delta)| (json!(reason), json!(delta))));
 }
+
+async fn delete(server: &Server, player: &str) -> super::harness::Answer {
+    server.call(Method::DELETE, &format!("/admin/v1/users/{player}"), OPERATOR, None, None).await
+}
+
+#[tokio::test]
+async fn a_deleted_player_is_gone_and_the_device_begins_anew() {
+    let server = Server::start().await;
+    let (player, other) = (server.player("d").await, server.player("e").await);
+    server.score(&player, 50, "r").await;
+    server.score(&other, 40, "r").await;
+    server.buy(&player, "k", json!({ "item_id": "101", "expected_price": 100 })).await.expect(201);
+    let path = format!("/admin/v1/users/{}", player.id);
+    server.call(Method::DELETE, &path, &other.token, None, None).await.problem(401, "unauthenticated");
+    delete(&server, &player.id).await.expect_empty(204);
+    // The answer may have been lost: the repeat is a success.
+    delete(&server, &player.id).await.expect_empty(204);
+    delete(&server, "nobody").await.problem(404, "unknown-player");
+    server.get(&format!("/v1/users/{}", player.id), &player.token).await.problem(404, "unknown-player");
+    let score = json!({ "score": 60, "run_id": "s" });
+    server.post(&format!("/v1/users/{}/scores", player.id), &player.token, score).await.problem(404, "unknown-player");
+    let refresh = json!({ "refresh_token": player.refresh });
+    server.post("/v1/sessions/refresh", "", refresh).await.problem(401, "wrong-refresh-token");
+    let board = server.get("/v1/leaderboard", &other.token).await.expect(200);
+    assert_eq!(board["entries"].as_array().expect("entries").len(), 1, "{board}");
+    assert_eq!((&board["total"], &board["entries"][0]["user_id"]), (&json!(1), &json!(other.id)));
+    let again = server.player("d").await;
+    assert_ne!(again.id, player.id);
+    assert_eq!(server.user(&again).await["coins"], 1000);
+}
+
+#[tokio::test]
+async fn who_was_deleted_while_the_ranking_was_away_leaves_it_when_it_is_back() {
+    let server = Server::start().await;
+    let (player, other) = (server.player("d").await, server.player("e").await);
+    server.score(&player, 50, "r").await;
+    server.ranking.away.store(true, std::sync::atomic::Ordering::SeqCst);
+    delete(&server, &player.id).await.expect_empty(204);
+    server.ranking.away.store(false, std::sync::atomic::Ordering::SeqCst);
+    let total = async || server.get("/v1/leaderboard", &other.token).await.expect(200)["total"].clone();
+    assert_eq!(total().await, 1);
+    crate::domain::reconcile::Reconciler::new(server.app.game.clone()).round().await.expect("both stores");
+    assert_eq!(total().await, 0);
+}

@@ -136,6 +136,10 @@ impl Ranking for FaultyRanking {
         self.reach()?.among(board, order, players).await
     }
 
+    async fn remove(&self, board: &BoardKey, players: &[PlayerId]) -> Result<(), StoreError> {
+        self.reach()?.remove(board, players).await
+    }
+
     async fn is_built(&self, board: &BoardKey) -> Result<bool, StoreError> {
         self.reach()?.is_built(board).await
     }

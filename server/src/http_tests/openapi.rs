@@ -26,6 +26,7 @@ const ROUTES: &[(&str, &str)] = &[
     ("post", "/v1/events"),
     ("post", "/admin/v1/users/{id}/grants"),
     ("post", "/admin/v1/users/{id}/revocations"),
+    ("delete", "/admin/v1/users/{id}"),
     ("get", "/admin/v1/events"),
     ("get", "/admin/v1/events/export"),
     ("get", "/problems/{slug}"),

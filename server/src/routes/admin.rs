@@ -14,7 +14,7 @@ use utoipa_axum::{router::OpenApiRouter, routes};
 
 use crate::{
     domain::{
-        DomainError, journal,
+        DomainError, account, journal,
         wallet::{self, Direction},
     },
     error::{Problem, ProblemDocument},
@@ -191,6 +191,25 @@ async fn revoke(
     Ok((StatusCode::CREATED, Json(Revoked { revocation_id: row.grant_id, coins: -row.coins, balance, owed })))
 }
 
+/// Delete a player's account.
+///
+/// Nothing of it is kept but its receipts, so that none of them is worth coins twice, and its events in the log, which go
+/// when their retention is over. Access tokens of the player are good for nothing but sending events until they expire.
+#[utoipa::path(
+    delete, path = "/admin/v1/users/{id}", tag = "admin", operation_id = "delete_player",
+    params(("id" = String, Path, description = "Any player's id.")),
+    security(("operator_key" = [])),
+    responses(
+        (status = 204, description = "Deleted: now, or by a call up to 7 days ago."),
+        (status = 401, description = "Not the operator key.", body = ProblemDocument, content_type = "application/problem+json"),
+        (status = 404, description = "No such player.", body = ProblemDocument, content_type = "application/problem+json"),
+    )
+)]
+async fn delete(State(app): State<Shared>, _: Operator, Path(id): Path<String>) -> Result<StatusCode, Problem> {
+    account::delete(&app.game, &player_named(&id)?).await?;
+    Ok(StatusCode::NO_CONTENT)
+}
+
 /// Events of a day, of all players or of one.
 #[utoipa::path(
     get, path = "/admin/v1/events", tag = "admin", operation_id = "get_events",
@@ -249,5 +268,10 @@ fn lines(events: Vec<store::Event>) -> String {
 /// The routes of this noun.
 #[must_use]
 pub fn router() -> OpenApiRouter<Shared> {
-    OpenApiRouter::new().routes(routes!(grant)).routes(routes!(revoke)).routes(routes!(events)).routes(routes!(export))
+    OpenApiRouter::new()
+        .routes(routes!(grant))
+        .routes(routes!(revoke))
+        .routes(routes!(delete))
+        .routes(routes!(events))
+        .routes(routes!(export))
 }

@@ -28,8 +28,8 @@ pub use ports::{EventLog, Ledger, MOST_COUNTED, Ranking, ReplicaSource, ScoreCur
 pub use rank_key::{BoardKey, Order, RankKey};
 pub use receipt_records::{AppStore, ReceiptChange, ReceiptOutcome, ReceiptRow, ReceiptStep, ReceiptWrite, Tell};
 pub use records::{
-    Account, AccountOutcome, Advance, Item, NewAccount, Player, PlayerId, Profile, RankPage, RankedEntry, ScoreOutcome,
-    ScoreResult, ScoreRow, ScoreWrite, SessionRow,
+    Account, AccountOutcome, Advance, DeleteOutcome, Item, NewAccount, Player, PlayerId, Profile, RankPage,
+    RankedEntry, ScoreOutcome, ScoreResult, ScoreRow, ScoreWrite, SessionRow,
 };
 pub use season_records::{Closing, Reward, RewardEvent, Rewards, SeasonRow, SeasonState, SettleOutcome, Settlement};
 pub use settings::{AwsSettings, CacheSettings, DatabaseSettings, Endpoint, LogSettings, ReplicaSettings};

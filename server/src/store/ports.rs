@@ -6,10 +6,10 @@ use async_trait::async_trait;
 use jiff::{Timestamp, civil::Date};
 
 use super::{
-    AccountOutcome, AppStore, BoardKey, Closing, Event, EventPage, Grant, GrantOutcome, LedgerEntry, LogPosition,
-    NewAccount, Order, PlayerId, Profile, PurchaseOrder, PurchaseOutcome, PurchaseRow, RankKey, RankPage, RankedEntry,
-    ReceiptOutcome, ReceiptRow, ReceiptWrite, ScoreOutcome, ScoreRow, ScoreWrite, SeasonRow, SessionRow, SettleOutcome,
-    Settlement, StoreError, WriteReport, settings::Endpoint,
+    AccountOutcome, AppStore, BoardKey, Closing, DeleteOutcome, Event, EventPage, Grant, GrantOutcome, LedgerEntry,
+    LogPosition, NewAccount, Order, PlayerId, Profile, PurchaseOrder, PurchaseOutcome, PurchaseRow, RankKey, RankPage,
+    RankedEntry, ReceiptOutcome, ReceiptRow, ReceiptWrite, ScoreOutcome, ScoreRow, ScoreWrite, SeasonRow, SessionRow,
+    SettleOutcome, Settlement, StoreError, WriteReport, settings::Endpoint,
 };
 
 /// The truth: players, sessions, scores, coins, items, and the outbox. Migrated and usable once it is opened.
@@ -24,6 +24,12 @@ pub trait Ledger: Send + Sync {
     async fn profile(&self, player: &PlayerId, board: &BoardKey) -> Result<Option<Profile>, StoreError>;
     /// Whether the player exists.
     async fn player_exists(&self, player: &PlayerId) -> Result<bool, StoreError>;
+    /// Removes a player with device, sessions, scores, lines of final boards, items, purchases, ledger, and events that
+    /// wait in the outbox: all or nothing. Receipts stay, so that none is worth coins twice. Calling it again is success,
+    /// as long as [`Ledger::purge`] leaves the deletion on record.
+    async fn delete_player(&self, player: &PlayerId, at: Timestamp) -> Result<DeleteOutcome, StoreError>;
+    /// Players deleted at or after `since`: for the reconciler.
+    async fn recent_deletions(&self, since: Timestamp) -> Result<Vec<PlayerId>, StoreError>;
 
     /// Keeps a new session.
     async fn insert_session(&self, session: &SessionRow) -> Result<(), StoreError>;
@@ -131,7 +137,8 @@ pub trait Ledger: Send + Sync {
     /// Notes how far a task has come.
     async fn turn_done(&self, task: &str, to: Timestamp) -> Result<(), StoreError>;
 
-    /// Removes runs recorded before `runs_before` and sessions that expired before `now`, at most `limit` of each.
+    /// Removes runs recorded and records of deletions made before `runs_before`, and sessions that expired before `now`,
+    /// at most `limit` of each.
     /// Answers how many rows went.
     async fn purge(&self, runs_before: Timestamp, now: Timestamp, limit: u32) -> Result<u64, StoreError>;
 
@@ -186,6 +193,8 @@ pub trait Ranking: Send + Sync {
     ) -> Result<Option<RankPage>, StoreError>;
     /// The lines of these players, in order of rank; who is not on the board is left out.
     async fn among(&self, board: &BoardKey, order: Order, players: &[PlayerId]) -> Result<RankPage, StoreError>;
+    /// Takes players off the board, and off the build beside it. Who is not on it is left out.
+    async fn remove(&self, board: &BoardKey, players: &[PlayerId]) -> Result<(), StoreError>;
     /// Whether a build was finished since it was last empty: false after a loss of data.
     async fn is_built(&self, board: &BoardKey) -> Result<bool, StoreError>;
     /// Begins to build a board anew beside the one there is; from here on [`Ranking::apply`] reaches both. What this

@@ -68,6 +68,17 @@ pub struct Profile {
     pub items: Vec<Item>,
 }
 
+/// What deleting a player came to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum DeleteOutcome {
+    /// Nothing of it is left: now, or since a call before.
+    Deleted,
+    /// No such player.
+    UnknownPlayer,
+    /// A season that it played in is just being settled: nothing was deleted, and it can be in a moment.
+    SeasonSettling,
+}
+
 /// A guest account to open, unless the device has one.
 #[derive(Debug, Clone)]
 pub struct NewAccount {

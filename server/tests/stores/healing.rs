@@ -22,7 +22,7 @@ crate::contract![
     events_of_committed_transactions_reach_the_log_once,
 ];
 
-fn game(stores: &Stores, board: &BoardKey) -> Arc<Game> {
+pub fn game(stores: &Stores, board: &BoardKey) -> Arc<Game> {
     let rules = Rules {
         start_coins: 1000,
         max_balance: 1_000_000,
@@ -39,7 +39,7 @@ fn game(stores: &Stores, board: &BoardKey) -> Arc<Game> {
 }
 
 /// Commits a score as a server does that is killed before it tells the ranking.
-async fn commit(stores: &Stores, board: &BoardKey, points: i64) -> PlayerId {
+pub async fn commit(stores: &Stores, board: &BoardKey, points: i64) -> PlayerId {
     let who = player(&*stores.ledger, 0).await;
     let now = World::default().now();
     let outcome = stores.ledger.record_score(&score(&who, board, points, &id(), now)).await.expect("records");
@@ -47,7 +47,7 @@ async fn commit(stores: &Stores, board: &BoardKey, points: i64) -> PlayerId {
     who
 }
 
-async fn ranked(stores: &Stores, board: &BoardKey) -> Vec<(u64, PlayerId)> {
+pub async fn ranked(stores: &Stores, board: &BoardKey) -> Vec<(u64, PlayerId)> {
     let page = stores.ranking.page(board, Order::Descending, None, 5000).await.expect("reads");
     page.entries.into_iter().map(|entry| (entry.rank, entry.key.player)).collect()
 }

@@ -3,6 +3,7 @@
 
 mod cache;
 mod database;
+mod deletions;
 mod events;
 mod harness;
 mod healing;

@@ -11,8 +11,12 @@ use sqlx::{
 use crate::store::{PlayerId, StoreError};
 
 /// One entry a release that changed the schema; `user_version` counts those applied.
-const MIGRATIONS: &[&str] =
-    &[include_str!("schema.sql"), include_str!("schema_receipts.sql"), include_str!("schema_seasons.sql")];
+const MIGRATIONS: &[&str] = &[
+    include_str!("schema.sql"),
+    include_str!("schema_receipts.sql"),
+    include_str!("schema_seasons.sql"),
+    include_str!("schema_deletions.sql"),
+];
 
 /// The writer and the readers of one file.
 #[derive(Debug, Clone)]

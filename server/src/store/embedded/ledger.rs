@@ -6,13 +6,13 @@ use jiff::Timestamp;
 use super::{
     account, coins,
     db::{Db, failed},
-    grants, outbox, receipts, scores, seasons, turns,
+    deletions, grants, outbox, receipts, scores, seasons, turns,
 };
 use crate::store::{
-    AccountOutcome, AppStore, BoardKey, Closing, Event, Grant, GrantOutcome, Ledger, LedgerEntry, NewAccount, Order,
-    PlayerId, Profile, PurchaseOrder, PurchaseOutcome, PurchaseRow, RankKey, RankedEntry, ReceiptOutcome, ReceiptRow,
-    ReceiptWrite, ScoreCursor, ScoreOutcome, ScoreRow, ScoreWrite, SeasonRow, SessionRow, SettleOutcome, Settlement,
-    StoreError,
+    AccountOutcome, AppStore, BoardKey, Closing, DeleteOutcome, Event, Grant, GrantOutcome, Ledger, LedgerEntry,
+    NewAccount, Order, PlayerId, Profile, PurchaseOrder, PurchaseOutcome, PurchaseRow, RankKey, RankedEntry,
+    ReceiptOutcome, ReceiptRow, ReceiptWrite, ScoreCursor, ScoreOutcome, ScoreRow, ScoreWrite, SeasonRow, SessionRow,
+    SettleOutcome, Settlement, StoreError,
 };
 
 /// The ledger in a SQLite file.
@@ -48,6 +48,14 @@ impl Ledger for SqliteLedger {
 
     async fn player_exists(&self, player: &PlayerId) -> Result<bool, StoreError> {
         account::exists(&self.db, player).await
+    }
+
+    async fn delete_player(&self, player: &PlayerId, at: Timestamp) -> Result<DeleteOutcome, StoreError> {
+        deletions::delete(&self.db, player, at).await
+    }
+
+    async fn recent_deletions(&self, since: Timestamp) -> Result<Vec<PlayerId>, StoreError> {
+        deletions::recent(&self.db, since).await
     }
 
     async fn insert_session(&self, session: &SessionRow) -> Result<(), StoreError> {
@@ -218,8 +226,15 @@ impl Ledger for SqliteLedger {
                 .execute(&mut *tx)
                 .await
                 .map_err(failed("purge"))?;
+        let deletions =
+            sqlx::query("DELETE FROM deletions WHERE player IN (SELECT player FROM deletions WHERE at < ? LIMIT ?)")
+                .bind(runs_before.as_microsecond())
+                .bind(limit)
+                .execute(&mut *tx)
+                .await
+                .map_err(failed("purge"))?;
         tx.commit().await.map_err(failed("purge"))?;
-        Ok(runs.rows_affected() + sessions.rows_affected())
+        Ok(runs.rows_affected() + sessions.rows_affected() + deletions.rows_affected())
     }
 
     async fn close(&self) {

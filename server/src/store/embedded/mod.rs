@@ -3,6 +3,7 @@
 mod account;
 mod coins;
 mod db;
+mod deletions;
 mod event_log;
 mod funds;
 mod grants;

@@ -33,6 +33,12 @@ impl Standings {
         self.players.insert(row.key.player.clone(), (key, row.version));
     }
 
+    fn remove(&mut self, player: &PlayerId) {
+        if let Some((key, _)) = self.players.remove(player) {
+            self.order.remove(&key);
+        }
+    }
+
     fn total(&self) -> u64 {
         self.order.len() as u64
     }
@@ -167,6 +173,18 @@ impl Ranking for InProcessRanking {
             let entries = indices.into_iter().filter_map(|index| standings.entry(index, order));
             Ok(RankPage { entries: entries.collect::<Result<_, _>>()?, total: standings.total() })
         })
+    }
+
+    async fn remove(&self, board: &BoardKey, players: &[PlayerId]) -> Result<(), StoreError> {
+        self.write(board, |place| {
+            for player in players {
+                place.standings.remove(player);
+                if let Some((_, build)) = &mut place.build {
+                    build.remove(player);
+                }
+            }
+        });
+        Ok(())
     }
 
     async fn is_built(&self, board: &BoardKey) -> Result<bool, StoreError> {

@@ -7,13 +7,14 @@ use futures::TryFutureExt as _;
 use jiff::Timestamp;
 
 use super::{
-    MySqlLedger, accounts, coins, grants, outbox, purchases, ranked, receipts, scores, seasons, turns, upkeep,
+    MySqlLedger, accounts, coins, deletions, grants, outbox, purchases, ranked, receipts, scores, seasons, turns,
+    upkeep,
 };
 use crate::store::{
-    AccountOutcome, AppStore, BoardKey, Closing, Event, Grant, GrantOutcome, Ledger, LedgerEntry, NewAccount, Order,
-    PlayerId, Profile, PurchaseOrder, PurchaseOutcome, PurchaseRow, RankKey, RankedEntry, ReceiptOutcome, ReceiptRow,
-    ReceiptWrite, ScoreCursor, ScoreOutcome, ScoreRow, ScoreWrite, SeasonRow, SessionRow, SettleOutcome, Settlement,
-    StoreError,
+    AccountOutcome, AppStore, BoardKey, Closing, DeleteOutcome, Event, Grant, GrantOutcome, Ledger, LedgerEntry,
+    NewAccount, Order, PlayerId, Profile, PurchaseOrder, PurchaseOutcome, PurchaseRow, RankKey, RankedEntry,
+    ReceiptOutcome, ReceiptRow, ReceiptWrite, ScoreCursor, ScoreOutcome, ScoreRow, ScoreWrite, SeasonRow, SessionRow,
+    SettleOutcome, Settlement, StoreError,
 };
 
 /// Runs attempts of `$work` on the primary, with shared copies of `$name`s, which every attempt needs anew.
@@ -71,6 +72,14 @@ impl Ledger for MySqlLedger {
 
     async fn player_exists(&self, player: &PlayerId) -> Result<bool, StoreError> {
         run!(self.primary, "looking for a player", [player = player.clone()], |c| accounts::exists(c, &player))
+    }
+
+    async fn delete_player(&self, player: &PlayerId, at: Timestamp) -> Result<DeleteOutcome, StoreError> {
+        run!(self.primary, "deleting a player", [player = player.clone()], |c| deletions::delete(c, &player, at))
+    }
+
+    async fn recent_deletions(&self, since: Timestamp) -> Result<Vec<PlayerId>, StoreError> {
+        run!(self.primary, "reading recent deletions", [], |c| deletions::recent(c, since))
     }
 
     async fn insert_session(&self, session: &SessionRow) -> Result<(), StoreError> {

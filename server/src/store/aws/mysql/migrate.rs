@@ -55,6 +55,8 @@ pub(super) const MIGRATIONS: &[Migration] = migrations![
     31 "0031_seasons",
     32 "0032_season_ranks",
     33 "0033_scores_by_rank_ascending",
+    40 "0040_sessions_by_user",
+    41 "0041_deleted_players",
 ];
 
 /// To reach the database at start: a new one may still be coming up.

@@ -2,6 +2,7 @@
 
 mod accounts;
 mod coins;
+mod deletions;
 mod error;
 mod funds;
 mod grants;

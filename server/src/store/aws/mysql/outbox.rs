@@ -92,6 +92,12 @@ pub(super) async fn complete(connection: &mut MySqlConnection, ids: &[String]) -
         return Ok(());
     }
     begin(connection).await?;
+    remove(connection, ids).await?;
+    commit(connection).await
+}
+
+/// Removes events, in the transaction there is.
+pub(super) async fn remove(connection: &mut MySqlConnection, ids: &[String]) -> Result<(), DbError> {
     for run in runs(ids) {
         let sql = format!("DELETE FROM outbox WHERE event_id IN ({})", places(run.len()));
         let mut query = sqlx::query(AssertSqlSafe(sql));
@@ -100,7 +106,7 @@ pub(super) async fn complete(connection: &mut MySqlConnection, ids: &[String]) -
         }
         query.execute(&mut *connection).await?;
     }
-    commit(connection).await
+    Ok(())
 }
 
 /// Gives leased events back.

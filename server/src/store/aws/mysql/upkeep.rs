@@ -28,7 +28,7 @@ pub(super) async fn append(connection: &mut MySqlConnection, events: &[Event]) -
     commit(connection).await
 }
 
-/// Removes old runs and sessions.
+/// Removes old runs, records of deletions, and sessions.
 pub(super) async fn purge(
     connection: &mut MySqlConnection,
     runs_before: Timestamp,
@@ -43,7 +43,12 @@ pub(super) async fn purge(
     let sessions = sqlx::query("DELETE FROM sessions WHERE expires_at < ? ORDER BY expires_at LIMIT ?")
         .bind(now.as_microsecond())
         .bind(limit)
+        .execute(&mut *connection)
+        .await?;
+    let deletions = sqlx::query("DELETE FROM deleted_players WHERE deleted_at < ? ORDER BY deleted_at LIMIT ?")
+        .bind(runs_before.as_microsecond())
+        .bind(limit)
         .execute(connection)
         .await?;
-    Ok(runs.rows_affected() + sessions.rows_affected())
+    Ok(runs.rows_affected() + sessions.rows_affected() + deletions.rows_affected())
 }

@@ -208,6 +208,19 @@ impl Ranking for RedisRanking {
         Ok(page)
     }
 
+    async fn remove(&self, board: &BoardKey, players: &[PlayerId]) -> Result<(), StoreError> {
+        let (keys, build) = (Keys::of(board), Keys::of_build(board));
+        for some in players.chunks(ROWS) {
+            let mut script = self.scripts.remove.key(&keys.members);
+            script.key(&keys.standings).key(&build.members).key(&build.standings);
+            for player in some {
+                script.arg(player.as_str());
+            }
+            let _: redis::Value = self.primary.run("taking players off a board", &script).await?;
+        }
+        Ok(())
+    }
+
     async fn is_built(&self, board: &BoardKey) -> Result<bool, StoreError> {
         let keys = Keys::of(board);
         let mut script = self.scripts.built.key(keys.members);

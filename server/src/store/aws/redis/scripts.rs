@@ -13,6 +13,7 @@ pub(super) struct Scripts {
     pub keep_build: Script,
     pub finish_build: Script,
     pub lead: Script,
+    pub remove: Script,
     pub forget: Script,
     pub check: Script,
 }
@@ -29,6 +30,7 @@ impl Scripts {
             keep_build: Script::new(include_str!("keep_build.lua")),
             finish_build: Script::new(include_str!("finish_build.lua")),
             lead: Script::new(include_str!("lead.lua")),
+            remove: Script::new(include_str!("remove.lua")),
             forget: Script::new("return redis.call('UNLINK', KEYS[1], KEYS[2], KEYS[3], KEYS[4])"),
             check: Script::new("redis.call('SET', KEYS[1], '1', 'EX', 60) return redis.call('GET', KEYS[1])"),
         }
