@@ -225,3 +225,35 @@ async fn tls_is_verified() {
     let plain = MySqlLedger::open(&DatabaseSettings { tls: false, ..settings }, Vec::new()).await;
     assert!(plain.is_err(), "the server takes TLS alone");
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_write_that_nobody_waits_for_any_more_is_not_done() {
+    let settings = MariaDb::shared().database().await;
+    let ledger = open(&settings).await;
+    let (busy, left) = (player(&*ledger, 1000).await, player(&*ledger, 1000).await);
+    // Both writers wait for a player whom somebody else has locked.
+    let mut other = MariaDb::shared().connect(&settings.name).await;
+    other.execute("START TRANSACTION").await.expect("begins");
+    other.execute("SELECT * FROM players FOR UPDATE").await.expect("locks");
+    let buy = |who: &server::store::PlayerId, key: &str| {
+        let (ledger, order) = (ledger.clone(), order(who, key, 10));
+        tokio::spawn(async move { ledger.buy(&order).await })
+    };
+    let mut waiting = Vec::new();
+    for key in ["a", "b"] {
+        waiting.push(buy(&busy, key));
+        tokio::time::sleep(Duration::from_millis(200)).await;
+    }
+    let gone = buy(&left, "gone");
+    tokio::time::sleep(Duration::from_millis(200)).await;
+    gone.abort();
+    assert!(gone.await.expect_err("it was waiting").is_cancelled());
+    other.execute("ROLLBACK").await.expect("lets go");
+    for bought in join_all(waiting).await {
+        assert!(matches!(bought.expect("no panic"), Ok(PurchaseOutcome::Granted(_))));
+    }
+    // Behind it in the queue.
+    assert!(matches!(ledger.buy(&order(&left, "next", 10)).await, Ok(PurchaseOutcome::Granted(_))));
+    assert_eq!(ledger.purchase(&left, "gone").await.expect("reads"), None);
+    assert_eq!(ledger_sum(&*ledger, &left).await, (990, 2));
+}

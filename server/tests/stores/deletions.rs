@@ -75,7 +75,7 @@ async fn nothing_is_left_of_a_player_but_its_receipts(backend: Backend) {
     assert_eq!(ledger.outbox_backlog().await.expect("reads").0, 5);
     assert_eq!(ledger.record_score(&score(&who, &key, 6, "s", at(60))).await.expect("ok"), ScoreOutcome::UnknownPlayer);
     assert_eq!(ledger.buy(&order(&who, "l", 1)).await.expect("answers"), PurchaseOutcome::UnknownPlayer);
-    assert_eq!(ledger.recent_deletions(at(50)).await.expect("reads"), [who.clone()]);
+    assert_eq!(ledger.recent_deletions(at(50)).await.expect("reads"), std::slice::from_ref(&who));
     assert_eq!(ledger.recent_deletions(at(51)).await.expect("reads"), []);
 
     // The receipt is worth nothing to anybody else, and its refund has nobody to take from.

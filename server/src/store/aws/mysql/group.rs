@@ -101,7 +101,9 @@ async fn work<W: Grouped>(database: Database, queue: Arc<Mutex<mpsc::Receiver<Jo
         }
         metrics::histogram!("commit_group_size", "operation" => W::OPERATION).record(jobs.len() as f64);
         let mut kinds: HashMap<W::Kind, Vec<Job<W>>> = HashMap::new();
-        for job in jobs {
+        // Nobody waits for the others any more: who asked has given up, and may have asked anew. After an outage such writes
+        // would be most of the queue, and keep it from ever becoming short.
+        for job in jobs.into_iter().filter(|job| !job.answer.is_closed()) {
             kinds.entry(job.write.kind()).or_default().push(job);
         }
         for jobs in kinds.into_values() {
