@@ -17,6 +17,9 @@ pub const TAG_ZONES: &str = "provision:zones";
 /// Marks what `down` keeps on purpose (final snapshots, backups): never counted as left over.
 pub const TAG_KEPT: &str = "provision:kept";
 
+/// On the stack bucket, `false` where the blueprint forbids drills.
+pub const TAG_DRILLS: &str = "provision:drills";
+
 /// The identity of a stack: its name (`<game>-<environment>`), its home region and its account.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Stack {

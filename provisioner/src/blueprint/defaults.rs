@@ -20,6 +20,7 @@ impl Blueprint {
                 environment: environment.to_owned(),
                 region: region.to_owned(),
                 account: None,
+                drills: true,
             },
             network: None,
             database: None,

@@ -43,6 +43,8 @@ pub struct StackSection {
     pub region: String,
     /// The only account (twelve digits) in which this blueprint may be applied.
     pub account: Option<String>,
+    /// Whether `provision drill` may break something of it on purpose.
+    pub drills: bool,
 }
 
 /// `[database]`: RDS for MySQL. Storage is gp3 and always encrypted.

@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 use super::{Attrs, Change, Created, Cx, Error, Field, Impact, Kind, Live, Node, Phase, Place, Result, State, Want, attrs, Tagged};
 use crate::aws::US_EAST_1;
 use crate::aws::error::{CallError, GoneOk};
-use crate::aws::stack::{Stack, TAG_INCARNATION, TAG_ZONES};
+use crate::aws::stack::{Stack, TAG_DRILLS, TAG_INCARNATION, TAG_ZONES};
 use crate::aws::tags::{Tags, pairs};
 use crate::blueprint::Blueprint;
 
@@ -41,6 +41,8 @@ pub struct Spec {
     pub versioned: bool,
     /// What expires when.
     pub lifecycle: Vec<LifecycleRule>,
+    /// Whether `drill` may break something of the stack; on the stack's own bucket alone, as a tag.
+    pub drills: bool,
 }
 
 /// How a live one can be changed.
@@ -56,6 +58,8 @@ pub enum Op {
     Versioning,
     /// `PutBucketLifecycleConfiguration`.
     Lifecycle,
+    /// `PutBucketTagging`.
+    Drills,
 }
 
 impl Spec {
@@ -67,6 +71,7 @@ impl Spec {
             ownership: ObjectOwnership::BucketOwnerEnforced.as_str().into(),
             versioned: true,
             lifecycle,
+            drills: true,
         }
     }
 }
@@ -79,7 +84,7 @@ pub fn stack_bucket_node(stack: &Stack) -> Node {
 }
 
 fn stack_spec(stack: &Stack) -> Spec {
-    let lifecycle = vec![LifecycleRule::versions("lease/", 1), LifecycleRule::versions("journal/", 1)];
+    let lifecycle = ["lease/", "journal/", "drills/"].map(|prefix| LifecycleRule::versions(prefix, 1)).into();
     Spec::private(stack.bucket_name(STACK), lifecycle)
 }
 
@@ -95,11 +100,13 @@ impl Kind for Bucket {
         Field::update("ownership", Op::Ownership, Impact::InPlace),
         Field::update("versioned", Op::Versioning, Impact::InPlace),
         Field::update("lifecycle", Op::Lifecycle, Impact::InPlace),
+        Field::update("drills", Op::Drills, Impact::None),
     ];
     const AFTER: &'static [&'static str] = &[];
 
     fn desired(&self, blueprint: &Blueprint, place: &Place) -> Vec<Want<Spec>> {
-        let mut wanted = vec![Want::new(STACK, stack_spec(&place.stack))];
+        let own = Spec { drills: blueprint.stack.drills, ..stack_spec(&place.stack) };
+        let mut wanted = vec![Want::new(STACK, own)];
         if blueprint.assets.is_some() {
             // A replaced asset stays long enough for clients that still hold the manifest that names it.
             let rules = vec![LifecycleRule::versions("", 30)];
@@ -124,9 +131,9 @@ impl Kind for Bucket {
             Claim::Free => make(cx, want).await?,
             Claim::Mine => {}
         }
-        tag(cx, want).await?;
+        let tags = tag(cx, want).await?;
         // Killed from here on, the next run finds the settings that differ and puts them.
-        let live = settings::read(cx, name).await?;
+        let live = settings::read(cx, name, &tags).await?;
         for (op, differs) in settings::differences(&live, &want.spec) {
             if differs {
                 settings::put(cx, name, op, &want.spec).await?;
@@ -172,7 +179,7 @@ async fn look(cx: &Cx, address: &str) -> Result<Option<Live<Spec>>> {
         return Ok(None);
     }
     remember(cx, &tags);
-    let spec = settings::read(cx, &name).await?;
+    let spec = settings::read(cx, &name, &tags).await?;
     Ok(Some(Live { address: address.to_owned(), attrs: outputs(cx, &name), id: name, spec, state: State::Ready }))
 }
 
@@ -222,6 +229,9 @@ async fn make(cx: &Cx, want: &Want<Spec>) -> Result<()> {
     if want.address == STACK {
         tags = tags.with(TAG_INCARNATION, &hex::encode(cx.random_bytes(16))).with(TAG_ZONES, &zones::value(&cx.zones));
     }
+    if !want.spec.drills {
+        tags = tags.with(TAG_DRILLS, "false");
+    }
     // us-east-1 is the one region that must not be named.
     let location = (cx.stack.home != US_EAST_1).then(|| BucketLocationConstraint::from(cx.stack.home.as_str()));
     let configuration =
@@ -244,12 +254,14 @@ async fn make(cx: &Cx, want: &Want<Spec>) -> Result<()> {
 
 /// Makes sure that the tags are there. Endpoints that know no tags at creation leave an untagged bucket: its name, which
 /// carries a hash of account, region, stack and address, makes it ours. Another's tags are never replaced.
-async fn tag(cx: &Cx, want: &Want<Spec>) -> Result<()> {
+///
+/// Answers the tags.
+async fn tag(cx: &Cx, want: &Want<Spec>) -> Result<Vec<aws_sdk_s3::types::Tag>> {
     let name = &want.spec.name;
     let found = tags_of(cx, name).await?.unwrap_or_default();
     if cx.stack.node_of(pairs(&found)).as_deref() == Some(want.address.as_str()) {
         remember(cx, &found);
-        return Ok(());
+        return Ok(found);
     }
     if !found.is_empty() {
         return Err(Error::Refused {
@@ -257,7 +269,25 @@ async fn tag(cx: &Cx, want: &Want<Spec>) -> Result<()> {
             help: "delete it, or choose another stack name".into(),
         });
     }
-    add_tags(cx, name, &want.address).await
+    add_tags(cx, name, &want.address).await?;
+    Ok(Vec::new())
+}
+
+/// Whether these tags of a stack's bucket allow drills.
+pub fn allows_drills<'a>(tags: impl IntoIterator<Item = (&'a str, &'a str)>) -> bool {
+    !tags.into_iter().any(|(key, value)| key == TAG_DRILLS && value == "false")
+}
+
+/// Writes on the bucket whether drills are allowed; its other tags stay.
+async fn mark_drills(cx: &Cx, name: &str, allowed: bool) -> Result<()> {
+    let _alone = cx.bucket_tags.lock().await;
+    let found = tags_of(cx, name).await?.unwrap_or_default();
+    let mut tags = Tags(pairs(&found).into_iter().map(|(key, value)| (key.to_owned(), value.to_owned())).collect());
+    tags.0.remove(TAG_DRILLS);
+    if !allowed {
+        tags = tags.with(TAG_DRILLS, "false");
+    }
+    put_tags(cx, name, &tags).await
 }
 
 /// Adds the tags of the node at `address` to those that the bucket has.

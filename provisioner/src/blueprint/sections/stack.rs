@@ -11,7 +11,9 @@ const ENVIRONMENT: Key = Key::required("environment", Takes::Text("a name"), "\"
 const REGION: Key = Key::required("region", Takes::Text("a region"), "\"eu-central-1\"");
 const ACCOUNT: Key = Key::optional("account", Takes::Text("an account id"), "any account", "\"123456789012\"");
 
-pub const KEYS: &[&Key] = &[&NAME, &ENVIRONMENT, &REGION, &ACCOUNT];
+const DRILLS: Key = Key::new("drills", Takes::Boolean, "true");
+
+pub const KEYS: &[&Key] = &[&NAME, &ENVIRONMENT, &REGION, &ACCOUNT, &DRILLS];
 
 const LONGEST_NAME: usize = 30;
 const LONGEST_ENVIRONMENT: usize = 20;
@@ -63,6 +65,7 @@ pub fn read(section: &mut Section<'_, '_>) -> StackSection {
             .unwrap_or_default(),
         region: section.text(&REGION, region).unwrap_or_default(),
         account: section.text(&ACCOUNT, account),
+        drills: section.boolean(&DRILLS).unwrap_or(true),
     }
 }
 

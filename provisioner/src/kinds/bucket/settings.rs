@@ -4,13 +4,14 @@ use aws_sdk_s3::types::{
     AbortIncompleteMultipartUpload, BucketLifecycleConfiguration, BucketVersioningStatus, ExpirationStatus,
     LifecycleExpiration, LifecycleRule as SdkRule, LifecycleRuleFilter, NoncurrentVersionExpiration, ObjectOwnership,
     OwnershipControls, OwnershipControlsRule, PublicAccessBlockConfiguration, ServerSideEncryption,
-    ServerSideEncryptionByDefault, ServerSideEncryptionConfiguration, ServerSideEncryptionRule,
+    ServerSideEncryptionByDefault, ServerSideEncryptionConfiguration, ServerSideEncryptionRule, Tag,
     VersioningConfiguration,
 };
 use serde::{Deserialize, Serialize};
 
 use super::{Op, Spec};
 use crate::aws::error::GoneOk;
+use crate::aws::tags::pairs;
 use crate::kinds::{Cx, Result};
 
 /// What expires under one prefix.
@@ -63,7 +64,7 @@ impl LifecycleRule {
 }
 
 /// Which settings of `live` are not as `want` has them.
-pub(super) fn differences(live: &Spec, want: &Spec) -> [(Op, bool); 5] {
+pub(super) fn differences(live: &Spec, want: &Spec) -> [(Op, bool); 6] {
     let sorted = |rules: &[LifecycleRule]| {
         let mut rules = rules.to_vec();
         rules.sort_by(|a, b| a.prefix.cmp(&b.prefix));
@@ -75,11 +76,12 @@ pub(super) fn differences(live: &Spec, want: &Spec) -> [(Op, bool); 5] {
         (Op::Ownership, live.ownership != want.ownership),
         (Op::Versioning, live.versioned != want.versioned),
         (Op::Lifecycle, sorted(&live.lifecycle) != sorted(&want.lifecycle)),
+        (Op::Drills, live.drills != want.drills),
     ]
 }
 
 /// Reads every setting. What was never set reads as off.
-pub(super) async fn read(cx: &Cx, name: &str) -> Result<Spec> {
+pub(super) async fn read(cx: &Cx, name: &str, tags: &[Tag]) -> Result<Spec> {
     let (s3, owner) = (&cx.aws.s3, &cx.stack.account);
     let access = s3.get_public_access_block().bucket(name).expected_bucket_owner(owner).send().await.gone_ok()?;
     let encryption = s3.get_bucket_encryption().bucket(name).expected_bucket_owner(owner).send().await.gone_ok()?;
@@ -109,6 +111,7 @@ pub(super) async fn read(cx: &Cx, name: &str) -> Result<Spec> {
         ownership: owner_rule.unwrap_or_default(),
         versioned: versioning.and_then(|v| v.status) == Some(BucketVersioningStatus::Enabled),
         lifecycle: lifecycle.iter().flat_map(|l| l.rules()).map(LifecycleRule::from_sdk).collect(),
+        drills: super::allows_drills(pairs(tags)),
     })
 }
 
@@ -167,6 +170,7 @@ pub(super) async fn put(cx: &Cx, name: &str, op: Op, want: &Spec) -> Result<()> 
                 .await?;
         }
         Op::Lifecycle => put_lifecycle(cx, name, &want.lifecycle).await?,
+        Op::Drills => super::mark_drills(cx, name, want.drills).await?,
     }
     Ok(())
 }

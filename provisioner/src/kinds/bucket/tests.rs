@@ -21,6 +21,7 @@ fn every_setting_that_differs_is_found() {
         ownership: String::new(),
         versioned: false,
         lifecycle: Vec::new(),
+        drills: false,
     };
     assert!(differences(&live, &spec()).iter().all(|(_, differs)| *differs));
 }
