@@ -12,6 +12,9 @@ use serde_json::{Value, json};
 /// Values whose inside is not ours to describe: what AWS holds, and a blueprint (docs/blueprint.md).
 const OPEN: &[&str] = &["before", "after", "blueprint", "summary", "line"];
 
+/// Events that need running servers, and are held against the schema where these are: tests/drill.rs.
+const ELSEWHERE: &[&str] = &["event_drill"];
+
 /// The schema, and what was held against it.
 struct Checked {
     schema: Value,
@@ -266,7 +269,9 @@ fn every_line_is_as_the_schema_says() {
     at_once(&mut checked);
     with_waits(&mut checked);
     let seen: BTreeSet<String> = checked.seen.keys().cloned().collect();
-    assert_eq!(seen, checked.known(), "left: seen, right: in the schema");
+    let known: BTreeSet<String> =
+        checked.known().into_iter().filter(|name| !ELSEWHERE.contains(&name.as_str())).collect();
+    assert_eq!(seen, known, "left: seen, right: in the schema");
     for member in ["changes.learned_from", "resources.ready_in_seconds", "plan.awaited", "failed.advice", "lease.who"] {
         assert!(checked.members.contains(member), "{member} was never there: {:?}", checked.members);
     }

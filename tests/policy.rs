@@ -24,19 +24,23 @@ const NAMED: &[(&str, &str)] = &[
 
 /// In the policy, and not among the calls of this test: why each is there all the same.
 const TAGS: &str = "AWS asks for it where a create call has tags";
+const DRILL: &str = "`drill` alone calls it, on real processes: tests/drill.rs";
 #[rustfmt::skip]
 const NOT_CALLED: &[(&str, &str)] = &[
     ("autoscaling:DescribeScalingActivities", "why a group does not become healthy: asked where it takes long"),
     ("dynamodb:UpdateTable", "lifts deletion protection, which the rehearsal has not: tests/blueprints.rs"),
     ("ec2:DeleteRoute", "a route that somebody added by hand, or that a zone lost with its gateway"),
+    ("ec2:TerminateInstances", DRILL),
     ("ec2:ReplaceRouteTableAssociation", "a subnet that somebody gave another table by hand"),
     ("elasticache:ResetCacheParameterGroup", "a parameter that somebody set by hand"),
+    ("elasticache:TestFailover", DRILL),
     ("elasticloadbalancing:ModifyTargetGroup", "a health check that somebody changed by hand, or [servers] health"),
     ("elasticloadbalancing:SetSecurityGroups", "groups that somebody changed by hand"),
     ("iam:CreateServiceLinkedRole", "AWS asks for it at the account's first load balancer, group, database and cache"),
     ("iam:PassRole", "AWS asks for it where a role is put into an instance profile"),
     ("pricing:GetProducts", "costs, which no run needs: tests/cost.rs"),
     ("rds:CreateDBSnapshot", "AWS asks for it where an instance is deleted with a final snapshot"),
+    ("rds:RebootDBInstance", DRILL),
     ("rds:ResetDBParameterGroup", "a parameter that somebody set by hand"),
     ("route53:ListHostedZonesByName", "a zone that exists already, or a parent zone: the rehearsal makes its own"),
     ("s3:DeleteObjectVersion", "AWS asks for it where DeleteObjects names versions"),

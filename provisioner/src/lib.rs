@@ -4,6 +4,7 @@ pub mod aws;
 pub mod blueprint;
 pub mod cli;
 pub mod cost;
+pub mod drill;
 pub mod engine;
 pub mod graph;
 pub mod kinds;

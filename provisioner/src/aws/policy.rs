@@ -63,7 +63,8 @@ pub fn questions(scope: &Scope) -> Vec<Question> {
         resources: statement.resources.iter().filter(|arn| **arn != "*").map(|arn| scope.filled(arn)).collect(),
         context: scope.test(&statement.only).map(|(_, key, values)| (key, values)).into_iter().collect(),
     };
-    scope.statements().filter(|statement| statement.sid != PRICES).map(question).collect()
+    let of_others = |statement: &&Statement| statement.sid == PRICES || statement.sid.starts_with("Drill");
+    scope.statements().filter(|statement| !of_others(statement)).map(question).collect()
 }
 
 impl Scope {

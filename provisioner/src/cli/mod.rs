@@ -5,6 +5,7 @@ mod completions;
 mod cost;
 mod down;
 mod drift;
+mod drill;
 mod graph;
 mod init;
 mod logs;
@@ -89,6 +90,8 @@ enum Verb {
     Drift(drift::Args),
     /// Take an existing resource into the stack
     Adopt(adopt::Args),
+    /// Break something on purpose under load, and audit what was acknowledged
+    Drill(drill::Args),
     /// Print the IAM policy that the caller needs
     Policy(policy::Args),
     /// Draw the stack, or what `up` would change of it
@@ -181,6 +184,7 @@ pub async fn run(cli: Cli, stop: watch::Receiver<bool>) -> Exit {
         Verb::Down(args) => down::run(&run, &args).await,
         Verb::Drift(args) => drift::run(&run, &args).await,
         Verb::Adopt(args) => adopt::run(&run, &args).await,
+        Verb::Drill(args) => drill::run(&run, &args).await,
         Verb::Policy(args) => policy::run(&run, &args),
         Verb::Graph(args) => graph::run(&run, &args).await,
         Verb::Cost(args) => cost::run(&run, &args).await,

@@ -1,6 +1,7 @@
 //! All output. Data goes to stdout, progress to stderr. `ui` is told events; it asks nobody but the user.
 
 mod cost_view;
+mod drill_view;
 mod log_line;
 mod plan_view;
 mod progress;
@@ -8,6 +9,7 @@ mod screen;
 mod status_view;
 
 use std::io::{BufRead, IsTerminal, Write};
+use std::path::Path;
 use std::sync::Arc;
 
 use comfy_table::{ContentArrangement, Table, presets};
@@ -17,6 +19,7 @@ use serde::Serialize;
 
 use crate::blueprint::BlueprintErrors;
 use crate::cost::Bill;
+use crate::drill::Report;
 use crate::engine::apply::Outcome;
 use crate::engine::events::{Event, Listener, chain};
 use crate::engine::plan::Plan;
@@ -201,6 +204,15 @@ impl Ui {
         }
         text.push_str(&format!("{} done, {} failed", outcome.done.len(), outcome.failed.len()));
         let _ = writeln!(anstream::stderr(), "{text}");
+    }
+
+    /// What a drill came to.
+    pub fn drill(&self, report: &Report, picture: &Path) {
+        if self.json {
+            return self.named("drill", report);
+        }
+        self.quiet();
+        self.say(drill_view::render(report, picture).trim_end());
     }
 
     /// A table on stdout.

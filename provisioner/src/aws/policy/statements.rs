@@ -212,4 +212,10 @@ pub(super) const STATEMENTS: &[Statement] = &[
         "route53:ChangeTagsForResource", "route53:DeleteHostedZone", "route53:GetChange", "route53:GetHostedZone",
         "route53:ListResourceRecordSets", "route53:ListTagsForResource",
     ], resources: &["arn:{partition}:route53:::hostedzone/*", "arn:{partition}:route53:::change/*"] },
+    // What `drill` breaks. Who only brings stacks up and down can do without.
+    Statement { sid: "DrillDatabase", only: Only::Listed, actions: &["rds:RebootDBInstance"],
+        resources: &["arn:{partition}:rds:{region}:{account}:db:{stack}*"] },
+    Statement { sid: "DrillCache", only: Only::Listed, actions: &["elasticache:TestFailover"],
+        resources: &["arn:{partition}:elasticache:{region}:{account}:replicationgroup:{stack31}*"] },
+    Statement { sid: "DrillServers", only: Only::Tagged, actions: &["ec2:TerminateInstances"], resources: ANY },
 ];
