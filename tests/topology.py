@@ -81,7 +81,7 @@ class Account:
                     kept["UserData"] = base64.b64decode(kept["UserData"]).decode()
                 return {plain(k): scrub(v) for k, v in kept.items()}
             if isinstance(value, list | tuple | set):
-                return sorted((scrub(v) for v in value), key=repr)
+                return sorted((scrub(v) for v in value), key=lambda v: json.dumps(v, sort_keys=True, default=str))
             return plain(value) if isinstance(value, str) else value
 
         made = [(s, k, plain(n), json.dumps(scrub(i), sort_keys=True, default=str)) for s, k, n, i in self.found]
