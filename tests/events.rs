@@ -2,10 +2,12 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::{BufRead, BufReader};
+use std::path::Path;
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
 use jsonschema::Validator;
+use provision_tests::releases::good;
 use provision_tests::{LocalAws, Ran, root};
 use serde_json::{Value, json};
 
@@ -175,6 +177,11 @@ fn at_once(checked: &mut Checked) {
     checked.events(&aws.done(&up(&edited)));
     checked.document("status", &aws.done(&["status", &edited, "--json"]));
     checked.document("outputs", &aws.done(&["outputs", &edited, "--json"]));
+    let release = good(Path::new(&edited).parent().expect("a directory"), 1);
+    let roll = |verb: &[&str]| aws.done(&[verb, &[&edited, "--yes", "--control-plane-only", "--json"]].concat());
+    checked.events(&roll(&["deploy", "--artifact", &release]));
+    checked.document("releases", &aws.done(&["releases", &edited, "--json"]));
+    checked.events(&roll(&["rollback"]));
 
     checked.document("graph", &aws.done(&["graph", &edited, "--json"]));
     checked.document("cost", &aws.done(&["cost", &edited, "--json"]));

@@ -29,7 +29,10 @@ const DRILL: &str = "`drill` alone calls it, on real processes: tests/drill.rs";
 const NOT_CALLED: &[(&str, &str)] = &[
     ("autoscaling:DescribeScalingActivities", "why a group does not become healthy: asked where it takes long"),
     ("dynamodb:UpdateTable", "lifts deletion protection, which the rehearsal has not: tests/blueprints.rs"),
+    ("autoscaling:RollbackInstanceRefresh", "a deploy whose instances do not become healthy: tests/deploy.rs"),
+    ("ec2:DeleteLaunchTemplateVersions", "those of releases that are not kept any more: tests/deploy.rs"),
     ("ec2:DeleteRoute", "a route that somebody added by hand, or that a zone lost with its gateway"),
+    ("ec2:GetConsoleOutput", "what an instance says that does not become healthy: tests/deploy.rs"),
     ("ec2:TerminateInstances", DRILL),
     ("ec2:ReplaceRouteTableAssociation", "a subnet that somebody gave another table by hand"),
     ("elasticache:ResetCacheParameterGroup", "a parameter that somebody set by hand"),
@@ -38,6 +41,7 @@ const NOT_CALLED: &[(&str, &str)] = &[
     ("elasticloadbalancing:SetSecurityGroups", "groups that somebody changed by hand"),
     ("iam:CreateServiceLinkedRole", "AWS asks for it at the account's first load balancer, group, database and cache"),
     ("iam:PassRole", "AWS asks for it where a role is put into an instance profile"),
+    ("logs:GetLogEvents", "what an instance logs that does not become healthy: tests/deploy.rs"),
     ("pricing:GetProducts", "costs, which no run needs: tests/cost.rs"),
     ("rds:CreateDBSnapshot", "AWS asks for it where an instance is deleted with a final snapshot"),
     ("rds:RebootDBInstance", DRILL),

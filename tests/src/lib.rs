@@ -3,6 +3,8 @@
 pub mod crash;
 pub mod dice;
 pub mod held;
+pub mod load;
+pub mod releases;
 pub mod topology;
 
 mod foreign;

@@ -163,9 +163,9 @@ impl Aws {
         Ok(Self::build(&config, home, rates, watch))
     }
 
-    /// The account that the credentials belong to.
-    pub async fn account(&self) -> Result<String, CallError> {
+    /// Whose the credentials are: the account, and the caller's ARN.
+    pub async fn identity(&self) -> Result<(String, String), CallError> {
         let identity = self.sts.get_caller_identity().send().await?;
-        Ok(identity.account().unwrap_or_default().to_owned())
+        Ok((identity.account().unwrap_or_default().to_owned(), identity.arn().unwrap_or_default().to_owned()))
     }
 }

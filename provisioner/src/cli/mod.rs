@@ -3,6 +3,7 @@
 mod adopt;
 mod completions;
 mod cost;
+mod deploy;
 mod down;
 mod drift;
 mod drill;
@@ -13,6 +14,9 @@ mod man;
 mod outputs;
 mod plan;
 mod policy;
+mod releases;
+mod rollback;
+mod rolled;
 mod status;
 #[cfg(test)]
 mod tests;
@@ -86,6 +90,13 @@ enum Verb {
     Logs(logs::Args),
     /// Take the stack down and prove that nothing is left
     Down(down::Args),
+    /// Roll out a release of the server without losing a request
+    Deploy(deploy::Args),
+    /// Go back to the release before
+    Rollback(rollback::Args),
+    /// List the releases: when, which, who, and what became of them
+    #[command(after_help = "Example: provision releases --stack mygame-dev --region eu-central-1")]
+    Releases(Which),
     /// Show what was changed outside provision since the last run
     Drift(drift::Args),
     /// Take an existing resource into the stack
@@ -111,7 +122,13 @@ impl Verb {
             Self::Status(args) => !args.streams(),
             verb => matches!(
                 verb,
-                Self::Plan(_) | Self::Drift(_) | Self::Outputs(_) | Self::Policy(_) | Self::Graph(_) | Self::Cost(_)
+                Self::Plan(_)
+                    | Self::Drift(_)
+                    | Self::Outputs(_)
+                    | Self::Policy(_)
+                    | Self::Releases(_)
+                    | Self::Graph(_)
+                    | Self::Cost(_)
             ),
         }
     }
@@ -182,6 +199,9 @@ pub async fn run(cli: Cli, stop: watch::Receiver<bool>) -> Exit {
         Verb::Outputs(which) => outputs::run(&run, &which).await,
         Verb::Logs(args) => logs::run(&run, &args).await,
         Verb::Down(args) => down::run(&run, &args).await,
+        Verb::Deploy(args) => deploy::run(&run, &args).await,
+        Verb::Rollback(args) => rollback::run(&run, &args).await,
+        Verb::Releases(which) => releases::run(&run, &which).await,
         Verb::Drift(args) => drift::run(&run, &args).await,
         Verb::Adopt(args) => adopt::run(&run, &args).await,
         Verb::Drill(args) => drill::run(&run, &args).await,

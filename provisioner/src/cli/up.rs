@@ -104,12 +104,10 @@ pub async fn run(run: &Run, args: &Args) -> Outcome {
 async fn serves(run: &Run, args: &Args, session: &Session, blueprint: &Blueprint, inventory: &Inventory) -> Outcome {
     let min = blueprint.servers.as_ref().map_or(0, |servers| usize::from(servers.min));
     let outputs = outputs_of(session, &blueprint.stack_name(), inventory).await;
-    // Behind HTTPS alone and without a name that resolves, no certificate fits: there the load balancer's own
-    // health checks, which the group has awaited, must do.
-    let askable = |api: &&String| api.starts_with("http://") || outputs.domain_url.as_ref() == Some(*api);
-    if let Some(api) = outputs.api_url.as_ref().filter(|_| min > 0 && !args.control_plane_only).filter(askable) {
+    // Where nobody can ask from here, the load balancer's own health checks, which the group has awaited, must do.
+    if let Some(api) = outputs.askable().filter(|_| min > 0 && !args.control_plane_only) {
         session.phase("asking the API");
-        let heard = await_instances(api, min, Duration::from_secs(300), &session.listener).await;
+        let heard = await_instances(api, min, None, Duration::from_secs(300), &session.listener).await;
         let heard = heard.map_err(|error| {
             let help = "see what the instances say with `provision status`, then run `provision up` again";
             run.fail(Exit::Failed, &error, Some(help))

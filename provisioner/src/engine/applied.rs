@@ -13,6 +13,7 @@ use serde_json::Value;
 use super::observed::Inventory;
 use crate::aws::error::{CallError, GoneOk};
 use crate::aws::intercept::NODE;
+use crate::kinds::Observed;
 
 /// The record's key in the stack bucket, and the name its writes carry in the journal.
 const KEY: &str = "applied/nodes.json";
@@ -26,6 +27,12 @@ pub struct Left {
     pub id: String,
     /// Its spec, all values.
     pub props: Value,
+}
+
+impl Left {
+    fn of(live: &Observed) -> Self {
+        Self { kind: live.kind.to_owned(), id: live.id.clone(), props: live.props.clone() }
+    }
 }
 
 /// What the last run left behind.
@@ -45,12 +52,7 @@ pub struct Applied {
 impl Applied {
     /// All that `inventory` holds, with these free tags and nothing under way.
     pub fn of(inventory: &Inventory, tags: &BTreeMap<String, String>, now: Timestamp) -> Self {
-        let left = |live: &crate::kinds::Observed| Left {
-            kind: live.kind.to_owned(),
-            id: live.id.clone(),
-            props: live.props.clone(),
-        };
-        let nodes = inventory.live.values().map(|live| (live.address.clone(), left(live))).collect();
+        let nodes = inventory.live.values().map(|live| (live.address.clone(), Left::of(live))).collect();
         Self { at: Some(now), nodes, under_way: BTreeSet::new(), tags: BTreeMap::new() }.carrying(tags)
     }
 
@@ -65,6 +67,16 @@ impl Applied {
     pub fn carrying(mut self, tags: &BTreeMap<String, String>) -> Self {
         for (key, value) in tags {
             self.tags.entry(key.clone()).or_default().insert(value.clone());
+        }
+        self
+    }
+
+    /// The same, with what `inventory` holds as it was left now.
+    pub fn settling(mut self, inventory: &Inventory, now: Timestamp) -> Self {
+        self.at = Some(now);
+        for live in inventory.live.values() {
+            self.nodes.insert(live.address.clone(), Left::of(live));
+            self.under_way.remove(&live.address);
         }
         self
     }

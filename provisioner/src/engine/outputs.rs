@@ -20,6 +20,15 @@ pub struct Outputs {
     pub release: Option<String>,
 }
 
+impl Outputs {
+    /// The API's address, where it can be asked from here. Behind HTTPS alone and without a name that resolves, no
+    /// certificate fits.
+    pub fn askable(&self) -> Option<&str> {
+        let api = self.api_url.as_deref()?;
+        (api.starts_with("http://") || self.domain_url.as_deref() == Some(api)).then_some(api)
+    }
+}
+
 /// Reads the outputs off the live resources. `endpoint_url`: the local AWS, where CloudFront has no address of its own.
 pub async fn outputs(stack: &str, inventory: &Inventory, endpoint_url: Option<&str>) -> Outputs {
     let live = |address: &str| inventory.live.get(address);

@@ -8,7 +8,7 @@ use super::{existing, zones};
 use crate::aws::Aws;
 use crate::aws::error::CallError;
 use crate::aws::stack::Stack;
-use crate::blueprint::Blueprint;
+use crate::blueprint::{Architecture, Blueprint};
 use crate::kinds::Place;
 use crate::kinds::context::Artifact;
 
@@ -191,11 +191,16 @@ pub fn artifact(blueprint: &Blueprint, blueprint_directory: &Path) -> Result<Opt
     if !path.is_file() {
         return Err(PlaceError::NoArtifact { looked: path.display().to_string() });
     }
+    checked(path, servers.architecture).map(Some)
+}
+
+/// The server binary at `path`, if it can run on instances of `architecture`.
+pub fn checked(path: PathBuf, architecture: Architecture) -> Result<Artifact, PlaceError> {
     match std::fs::read(&path) {
         Ok(binary) => {
-            let checked = crate::release::artifact::check(&binary, servers.architecture);
+            let checked = crate::release::artifact::check(&binary, architecture);
             checked.map_err(|source| PlaceError::Unfit { path: path.clone(), source })?;
-            Ok(Some(Artifact { path, sha256: hex::encode(Sha256::digest(&binary)) }))
+            Ok(Artifact { path, sha256: hex::encode(Sha256::digest(&binary)) })
         }
         Err(source) => Err(PlaceError::Artifact { path, source }),
     }

@@ -39,6 +39,8 @@ pub struct Session {
     pub aws: Aws,
     /// The account of the credentials.
     pub account: String,
+    /// The ARN of the caller.
+    pub caller: String,
     /// How fast time passes at this endpoint.
     pub pace: Pace,
     /// How long things took at this endpoint before.
@@ -61,11 +63,11 @@ impl Session {
     ) -> Result<Self, SessionError> {
         let guard = Arc::new(Guard::default());
         let aws = Aws::connect(connection, guard.clone()).await?;
-        let account = aws.account().await.map_err(SessionError::Identity)?;
+        let (account, caller) = aws.identity().await.map_err(SessionError::Identity)?;
         let pace = pace_of(aws.endpoint_url.as_deref()).await;
         aws.rates.at(pace.time_scale);
         let times = Times::learn(&state_home(), endpoint_of(&aws));
-        Ok(Self { aws, account, pace, times, until: Until::Done, listener, stop, guard })
+        Ok(Self { aws, account, caller, pace, times, until: Until::Done, listener, stop, guard })
     }
 
     /// A stack of this account, at home in this region.
@@ -76,7 +78,9 @@ impl Session {
     /// The context of the stack's kinds.
     pub fn context(&self, stack: Stack, tags: std::collections::BTreeMap<String, String>, options: Options) -> Cx {
         let random = rand::rngs::StdRng::from_rng(&mut rand::rng());
-        Cx::new(self.aws.clone(), stack, tags, options, random, Arc::new(jiff::Timestamp::now))
+        let mut cx = Cx::new(self.aws.clone(), stack, tags, options, random, Arc::new(jiff::Timestamp::now));
+        cx.caller.clone_from(&self.caller);
+        cx
     }
 
     /// Looks whether somebody holds the stack's lease, which is an error, without taking it.

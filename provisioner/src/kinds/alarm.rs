@@ -2,7 +2,7 @@
 
 mod wanted;
 
-use aws_sdk_cloudwatch::types::{ComparisonOperator, Dimension as SdkDimension, MetricAlarm, Statistic};
+use aws_sdk_cloudwatch::types::{ComparisonOperator, Dimension as SdkDimension, MetricAlarm, StateValue, Statistic};
 use serde::{Deserialize, Serialize};
 
 use super::{Change, Created, Cx, Error, Field, Impact, Kind, Live, Place, Ref, Result, State, Want, attrs, Tagged};
@@ -155,6 +155,31 @@ pub async fn all(cx: &Cx) -> Result<Vec<(String, MetricAlarm)>> {
         }
     }
     Ok(found)
+}
+
+/// An alarm that tells of bad servers.
+#[derive(Debug, Clone)]
+pub struct Watching {
+    /// Its name.
+    pub name: String,
+    /// Its short name: `server-errors`.
+    pub what: String,
+    /// Whether it is on.
+    pub is_on: bool,
+}
+
+/// The alarms of the stack that tell of bad servers, where it has some.
+pub async fn of_servers(cx: &Cx) -> Result<Vec<Watching>> {
+    let addresses = wanted::OF_SERVERS.map(|what| format!("alarm/{what}"));
+    let names = addresses.iter().map(|address| name(&cx.stack, address)).collect();
+    let answer = cx.aws.cloudwatch.describe_alarms().set_alarm_names(Some(names)).send().await?;
+    let watching = |alarm: &MetricAlarm| {
+        let address = address_of(&cx.stack, alarm.alarm_description()?)?;
+        let what = address.strip_prefix("alarm/")?.to_owned();
+        let is_on = alarm.state_value() == Some(&StateValue::Alarm);
+        Some(Watching { name: alarm.alarm_name()?.to_owned(), what, is_on })
+    };
+    Ok(answer.metric_alarms().iter().filter_map(watching).collect())
 }
 
 fn arn_of(stack: &Stack, name: &str) -> String {

@@ -8,13 +8,12 @@ use serde::{Deserialize, Serialize};
 
 use super::tagging::group_tags;
 use super::{Attrs, Change, Created, Cx, Error, Field, Impact, Kind, Live, Phase, Place, Progress, Ref, Result, State, Tagged};
-use super::{Want, attrs, launch_template, subnet, target_group, vpc};
+use super::fleet::refresh::{self, Watch};
+use super::{Want, attrs, fleet, launch_template, subnet, target_group, vpc};
 use crate::aws::error::CallError;
-use crate::aws::stack::{NameRule, Stack, TAG_HOME, TAG_NODE, TAG_STACK};
 use crate::blueprint::{Blueprint, Tier};
 
-/// Its address.
-pub const ADDRESS: &str = "servers";
+pub use super::fleet::ADDRESS;
 
 /// An Auto Scaling group over the servers' subnets.
 pub struct AutoScalingGroup;
@@ -76,7 +75,7 @@ impl Kind for AutoScalingGroup {
         let (Some(servers), Some(network)) = (&blueprint.servers, &blueprint.network) else { return Vec::new() };
         let tier = network.server_tier().as_str();
         let spec = Spec {
-            name: name(&place.stack),
+            name: fleet::name(&place.stack),
             min: i32::from(servers.min),
             max: i32::from(servers.max),
             vpc: vpc::reference(blueprint),
@@ -84,7 +83,7 @@ impl Kind for AutoScalingGroup {
             launch_template: Ref::to(launch_template::ADDRESS, "id"),
             version: Ref::to(launch_template::ADDRESS, "version"),
             target_group: Ref::to(target_group::ADDRESS, "arn"),
-            grace_period: 120,
+            grace_period: refresh::GRACE,
         };
         // Instances are healthy only once a listener uses the target group, and boot only where there is a way to S3.
         let mut want = Want::new(ADDRESS, spec).after("listener/http");
@@ -117,7 +116,7 @@ impl Kind for AutoScalingGroup {
     }
 
     async fn list(&self, cx: &Cx) -> Result<Vec<Live<Spec>>> {
-        let Some(group) = find(cx, &name(&cx.stack)).await? else { return Ok(Vec::new()) };
+        let Some(group) = fleet::find(cx).await? else { return Ok(Vec::new()) };
         let tags: Vec<(&str, &str)> =
             group.tags().iter().map(|t| (t.key().unwrap_or_default(), t.value().unwrap_or_default())).collect();
         let Some(address) = cx.node_of(Self::NAME, group.auto_scaling_group_name().unwrap_or_default(), tags) else { return Ok(Vec::new()) };
@@ -126,7 +125,7 @@ impl Kind for AutoScalingGroup {
         let subnets: Vec<&str> = group.vpc_zone_identifier().unwrap_or_default().split(',').collect();
         let state = match group.status() {
             Some(_) => State::Deleting,
-            None if in_service(&group) < usize::try_from(group.min_size().unwrap_or_default()).unwrap_or(0) => {
+            None if fleet::in_service(&group) < usize::try_from(group.min_size().unwrap_or_default()).unwrap_or(0) => {
                 State::Pending("instances are on their way".into())
             }
             None => State::Ready,
@@ -172,20 +171,20 @@ impl Kind for AutoScalingGroup {
 
     /// Usable when at least `min` instances answer the load balancer's health check and no refresh is under way.
     async fn ready(&self, cx: &Cx, _address: &str, id: &str) -> Result<Progress> {
-        let Some(group) = find(cx, id).await? else { return Ok(Progress::Pending("creating".into())) };
-        if let Some(pending) = refreshing(cx, id).await? {
+        let Some(group) = fleet::find(cx).await? else { return Ok(Progress::Pending("creating".into())) };
+        if let Some(pending) = refreshing(cx).await? {
             return Ok(Progress::Pending(pending));
         }
         let min = usize::try_from(group.min_size().unwrap_or_default()).unwrap_or(0);
         let healthy = match group.target_group_arns().first() {
             Some(arn) => healthy_targets(cx, arn).await?,
-            None => in_service(&group),
+            None => fleet::in_service(&group),
         };
         if healthy >= min {
             let arn = group.auto_scaling_group_arn().unwrap_or_default();
             return Ok(Progress::Ready(attrs([("name", id), ("arn", arn)])));
         }
-        let mut state = format!("{healthy} of {min} instances healthy, {} in service", in_service(&group));
+        let mut state = format!("{healthy} of {min} instances healthy, {} in service", fleet::in_service(&group));
         if let Some(trouble) = last_failure(cx, id).await? {
             state.push_str(&format!("; last launch failed: {trouble}"));
         }
@@ -208,20 +207,20 @@ impl Kind for AutoScalingGroup {
                 Ok(())
             }
             Op::TargetGroup => move_to_group(cx, change).await,
-            Op::Refresh => refresh(cx, change).await,
+            Op::Refresh => exchange(cx, change).await,
         }
     }
 
     async fn delete(&self, cx: &Cx, live: &Live<Spec>) -> Result<()> {
         let request = cx.aws.autoscaling.delete_auto_scaling_group().auto_scaling_group_name(&live.id);
         match request.force_delete(true).send().await.map_err(CallError::from) {
-            Err(error) if !is_absent(&error) => Err(error.into()),
+            Err(error) if !fleet::is_absent(&error) => Err(error.into()),
             _ => Ok(()),
         }
     }
 
-    async fn gone(&self, cx: &Cx, live: &Live<Spec>) -> Result<Progress> {
-        if find(cx, &live.id).await?.is_some() {
+    async fn gone(&self, cx: &Cx, _live: &Live<Spec>) -> Result<Progress> {
+        if fleet::find(cx).await?.is_some() {
             return Ok(Progress::Pending("deleting".into()));
         }
         // The instances hold on to subnets and security groups until they are terminated.
@@ -236,21 +235,6 @@ impl Kind for AutoScalingGroup {
             n => Progress::Pending(format!("{n} instances shutting down")),
         })
     }
-}
-
-/// The group's name.
-pub fn name(stack: &Stack) -> String {
-    stack.name_for(ADDRESS, NameRule::max(255))
-}
-
-/// The stack's group, by name, with its tags proving that it is the stack's.
-pub async fn find(cx: &Cx, name: &str) -> Result<Option<asg::AutoScalingGroup>> {
-    let answer = cx.aws.autoscaling.describe_auto_scaling_groups().auto_scaling_group_names(name).send().await?;
-    let group = answer.auto_scaling_groups.and_then(|all| all.into_iter().next());
-    Ok(group.filter(|group| {
-        let has = |key: &str, value: &str| group.tags().iter().any(|t| t.key() == Some(key) && t.value() == Some(value));
-        has(TAG_STACK, &cx.stack.name) && has(TAG_HOME, &cx.stack.home) && group.tags().iter().any(|t| t.key() == Some(TAG_NODE))
-    }))
 }
 
 fn joined(subnets: &[Ref]) -> String {
@@ -278,10 +262,6 @@ async fn prove_launch(cx: &Cx, spec: &Spec) -> Result<()> {
     }
 }
 
-fn in_service(group: &asg::AutoScalingGroup) -> usize {
-    group.instances().iter().filter(|i| i.lifecycle_state() == Some(&asg::LifecycleState::InService)).count()
-}
-
 async fn healthy_targets(cx: &Cx, group_arn: &str) -> Result<usize> {
     use aws_sdk_elasticloadbalancingv2::types::TargetHealthStateEnum::Healthy;
     let answer = cx.aws.elbv2.describe_target_health().target_group_arn(group_arn).send().await?;
@@ -301,52 +281,46 @@ async fn last_failure(cx: &Cx, name: &str) -> Result<Option<String>> {
         .map(|a| a.status_message().unwrap_or("no reason given").to_owned()))
 }
 
-/// What an instance refresh under way says; an error where the newest one failed.
-async fn refreshing(cx: &Cx, name: &str) -> Result<Option<String>> {
+/// What an instance refresh under way says; an error where the one that this run started was turned back.
+async fn refreshing(cx: &Cx) -> Result<Option<String>> {
     use asg::InstanceRefreshStatus as Status;
-    let request = cx.aws.autoscaling.describe_instance_refreshes().auto_scaling_group_name(name).max_records(1);
-    let answer = request.send().await?;
-    let Some(newest) = answer.instance_refreshes().first() else { return Ok(None) };
-    let reason = newest.status_reason().unwrap_or("no reason given").to_owned();
-    match newest.status() {
-        Some(Status::Successful | Status::Cancelled) | None => Ok(None),
-        Some(Status::Failed | Status::RollbackFailed | Status::RollbackSuccessful) => {
-            Err(Error::Failed { resource: format!("instance refresh of {name}"), reason })
-        }
-        Some(status) => {
-            Ok(Some(format!("refresh {} ({} %)", status.as_str(), newest.percentage_complete().unwrap_or_default())))
-        }
+    let Some(newest) = refresh::newest(cx).await? else { return Ok(None) };
+    if refresh::is_running(&newest) {
+        let status = newest.status().map_or("Pending", Status::as_str);
+        return Ok(Some(format!("refresh {status} ({} %)", newest.percentage_complete().unwrap_or_default())));
     }
+    // An earlier run's failure is told by what serves: it is no failure of this run.
+    let failed = matches!(newest.status(), Some(Status::Failed | Status::RollbackFailed | Status::RollbackSuccessful));
+    if failed && cx.refresh.get().map(String::as_str) == newest.instance_refresh_id() {
+        let why = newest.rollback_details().and_then(|details| details.rollback_reason()).or(newest.status_reason());
+        let reason = why.unwrap_or("no reason given").to_owned();
+        return Err(Error::Failed { resource: format!("instance refresh of {}", fleet::name(&cx.stack)), reason });
+    }
+    Ok(None)
 }
 
-/// New instances of the numbered version first, then the old ones leave; rolled back by itself where they do not
-/// become healthy.
-async fn refresh(cx: &Cx, change: &Change<'_, Spec>) -> Result<()> {
-    let preferences = asg::RefreshPreferences::builder()
-        .min_healthy_percentage(100)
-        .max_healthy_percentage(200)
-        .skip_matching(true)
-        .auto_rollback(true)
-        .build();
-    let started = cx
-        .aws
-        .autoscaling
-        .start_instance_refresh()
-        .auto_scaling_group_name(&change.live.id)
-        .strategy(asg::RefreshStrategy::Rolling)
-        .desired_configuration(
-            asg::DesiredConfiguration::builder().launch_template(template(change.want)).build(),
-        )
-        .preferences(preferences)
-        .send()
-        .await
-        .map_err(CallError::from);
-    match started {
-        Ok(_) => Ok(()),
-        // An earlier run started one and was killed: `ready` awaits it, and the second look tells whether it was the right one.
-        Err(error) if error.is(&["InstanceRefreshInProgress", "InstanceRefreshInProgressFault"]) => Ok(()),
-        Err(error) => Err(error.into()),
-    }
+/// Exchanges the instances for such of the wanted version.
+async fn exchange(cx: &Cx, change: &Change<'_, Spec>) -> Result<()> {
+    let (template, version) = (change.want.launch_template.get(), change.want.version.get());
+    let id = match refresh::start(cx, template, version, &Watch::default()).await {
+        Ok(id) => id,
+        Err(error) if refresh::is_in_progress(&error) => {
+            let running = refresh::newest(cx).await?.filter(refresh::is_running);
+            // An earlier run started it and was killed: `ready` awaits it.
+            match running.as_ref().filter(|running| refresh::target(running) == Some(version)) {
+                Some(running) => running.instance_refresh_id().unwrap_or_default().to_owned(),
+                None => {
+                    return Err(Error::Refused {
+                        what: "another instance refresh is under way (a deploy that was interrupted)".into(),
+                        help: "`provision deploy` follows it; run `provision up` again when it is over".into(),
+                    });
+                }
+            }
+        }
+        Err(error) => return Err(error.into()),
+    };
+    let _ = cx.refresh.set(id);
+    Ok(())
 }
 
 async fn move_to_group(cx: &Cx, change: &Change<'_, Spec>) -> Result<()> {
@@ -359,9 +333,4 @@ async fn move_to_group(cx: &Cx, change: &Change<'_, Spec>) -> Result<()> {
         detach.target_group_arns(old).send().await?;
     }
     Ok(())
-}
-
-/// Auto Scaling says `ValidationError` for a group that does not exist.
-pub(super) fn is_absent(error: &CallError) -> bool {
-    error.is(&["ValidationError"]) && error.message.as_deref().is_some_and(|m| m.contains("not found") || m.contains("does not exist"))
 }

@@ -84,7 +84,10 @@ pub fn stack_bucket_node(stack: &Stack) -> Node {
 }
 
 fn stack_spec(stack: &Stack) -> Spec {
-    let lifecycle = ["lease/", "journal/", "drills/"].map(|prefix| LifecycleRule::versions(prefix, 1)).into();
+    let mut lifecycle: Vec<_> =
+        ["lease/", "journal/", "drills/"].map(|prefix| LifecycleRule::versions(prefix, 1)).into();
+    // A release that was removed by mistake can be had back for a while.
+    lifecycle.push(LifecycleRule::versions("releases/", 30));
     Spec::private(stack.bucket_name(STACK), lifecycle)
 }
 

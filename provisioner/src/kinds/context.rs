@@ -91,6 +91,10 @@ pub struct Cx {
     pub game_file: Option<Artifact>,
     /// Resources that count as the stack's although their tags do not say so (any more).
     pub claims: Vec<Claim>,
+    /// The instance refresh that this run started or follows.
+    pub refresh: OnceLock<String>,
+    /// Who runs this: the caller's ARN, for records.
+    pub caller: String,
     /// What was kept on purpose: description and the command that removes it.
     pub kept: Mutex<Vec<Kept>>,
     /// Hosted zones that are not the stack's own and in which it has records, or is to have some.
@@ -144,6 +148,8 @@ impl Cx {
             artifact: None,
             game_file: None,
             claims: Vec::new(),
+            refresh: OnceLock::new(),
+            caller: String::new(),
             kept: Mutex::new(Vec::new()),
             zones: BTreeSet::new(),
             gathering: Gathering::default(),

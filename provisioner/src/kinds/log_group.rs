@@ -61,7 +61,7 @@ fn database_log_name(stack: &Stack, database: &str, log: &str) -> String {
     format!("/aws/rds/instance/{}/{log}", database_identifier(stack, database))
 }
 
-/// The name of the servers' log group.
+/// The name of the servers' log group; each instance writes to a stream of its id.
 pub fn servers_name(stack: &Stack) -> String {
     format!("/provision/{}/servers", stack.name)
 }

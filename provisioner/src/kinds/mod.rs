@@ -3,6 +3,7 @@
 pub mod context;
 pub mod erased;
 pub mod error;
+pub mod fleet;
 mod holders;
 pub mod kind;
 mod settle;

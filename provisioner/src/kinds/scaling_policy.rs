@@ -4,7 +4,7 @@ use aws_sdk_autoscaling::types as asg;
 use serde::{Deserialize, Serialize};
 
 use super::{Change, Created, Cx, Field, Impact, Kind, Live, Place, Ref, Result, State, Want, attrs, Tagged};
-use super::auto_scaling_group as group;
+use super::fleet;
 use crate::aws::error::CallError;
 use crate::blueprint::Blueprint;
 
@@ -39,17 +39,17 @@ impl Kind for ScalingPolicy {
 
     fn desired(&self, blueprint: &Blueprint, _place: &Place) -> Vec<Want<Spec>> {
         let (Some(servers), Some(_)) = (&blueprint.servers, &blueprint.network) else { return Vec::new() };
-        vec![Want::new("scaling-policy/cpu", Spec { group: Ref::to(group::ADDRESS, "name"), target: servers.target })]
+        vec![Want::new("scaling-policy/cpu", Spec { group: Ref::to(fleet::ADDRESS, "name"), target: servers.target })]
     }
 
     async fn list(&self, cx: &Cx) -> Result<Vec<Live<Spec>>> {
-        let name = group::name(&cx.stack);
-        if group::find(cx, &name).await?.is_none() {
+        let name = fleet::name(&cx.stack);
+        if fleet::find(cx).await?.is_none() {
             return Ok(Vec::new());
         }
         let answer = cx.aws.autoscaling.describe_policies().auto_scaling_group_name(&name).policy_names(NAME).send();
         let answer = match answer.await.map_err(CallError::from) {
-            Err(error) if group::is_absent(&error) => return Ok(Vec::new()),
+            Err(error) if fleet::is_absent(&error) => return Ok(Vec::new()),
             answer => answer?,
         };
         let live = |policy: &asg::ScalingPolicy| {
@@ -83,7 +83,7 @@ impl Kind for ScalingPolicy {
     async fn delete(&self, cx: &Cx, live: &Live<Spec>) -> Result<()> {
         let request = cx.aws.autoscaling.delete_policy().auto_scaling_group_name(live.spec.group.get());
         match request.policy_name(NAME).send().await.map_err(CallError::from) {
-            Err(error) if !group::is_absent(&error) => Err(error.into()),
+            Err(error) if !fleet::is_absent(&error) => Err(error.into()),
             _ => Ok(()),
         }
     }

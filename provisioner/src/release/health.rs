@@ -1,6 +1,6 @@
 //! Whether the API answers: asked from outside, through the load balancer, until every instance has been heard.
 
-use std::collections::BTreeSet;
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use aws_smithy_http_client::default_connector;
@@ -39,26 +39,31 @@ pub enum HealthError {
 struct Ready {
     #[serde(default)]
     instance: Option<String>,
+    #[serde(default)]
+    release: Option<String>,
 }
 
-/// Asks `<api>/readyz` until `wanted` different instances have answered 200.
+/// Asks `<api>/readyz` until `wanted` different instances have answered 200, of `release` where one is named. Each with the
+/// release that it says it runs.
 pub async fn await_instances(
     api_url: &str,
     wanted: usize,
+    release: Option<&str>,
     limit: Duration,
     listener: &Listener,
-) -> Result<BTreeSet<String>, HealthError> {
+) -> Result<BTreeMap<String, String>, HealthError> {
     let url = format!("{}/readyz", api_url.trim_end_matches('/'));
     let settings = HttpConnectorSettings::builder().read_timeout(Duration::from_secs(10)).build();
     let connector = default_connector(&settings, None).ok_or(HealthError::Client)?;
     let started = Instant::now();
-    let mut heard = BTreeSet::new();
+    let mut heard = BTreeMap::new();
     let mut last = "none".to_owned();
     while started.elapsed() < limit {
         match ask(&connector, &url).await {
-            Ok(instance) => {
-                heard.insert(instance);
+            Ok((instance, runs)) if release.is_none_or(|release| release == runs) => {
+                heard.insert(instance, runs);
             }
+            Ok((instance, runs)) => last = format!("{instance} runs release {runs}"),
             Err(answer) => last = answer,
         }
         if heard.len() >= wanted {
@@ -71,8 +76,8 @@ pub async fn await_instances(
     Err(HealthError::TooFew { heard: heard.len(), wanted, url, seconds: limit.as_secs(), last })
 }
 
-/// One request: the instance that answered, or what was answered instead.
-async fn ask(connector: &SharedHttpConnector, url: &str) -> Result<String, String> {
+/// One request: the instance that answered and the release that it runs, or what was answered instead.
+async fn ask(connector: &SharedHttpConnector, url: &str) -> Result<(String, String), String> {
     let mut request = HttpRequest::new(SdkBody::empty());
     request.set_uri(url).map_err(|error| chain(&error))?;
     let answer = connector.call(request).await.map_err(|error| chain(&error))?;
@@ -83,5 +88,6 @@ async fn ask(connector: &SharedHttpConnector, url: &str) -> Result<String, Strin
     let body = aws_smithy_types::byte_stream::ByteStream::new(answer.into_body()).collect().await;
     let body = body.map_err(|error| chain(&error))?.into_bytes();
     let ready: Option<Ready> = serde_json::from_slice(&body).ok();
-    Ok(ready.and_then(|ready| ready.instance).unwrap_or_else(|| "one".to_owned()))
+    let (instance, release) = ready.map(|ready| (ready.instance, ready.release)).unwrap_or_default();
+    Ok((instance.unwrap_or_else(|| "one".to_owned()), release.unwrap_or_default()))
 }

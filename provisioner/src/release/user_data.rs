@@ -1,6 +1,6 @@
 //! The script that an instance boots with: fetch the release, verify its hash, start it under systemd.
 //!
-//! It uses only what Amazon Linux 2023 has: coreutils, `aws s3 cp`, `sha256sum` and `systemctl`. No secret is in it.
+//! It uses only what Amazon Linux 2023 has: coreutils, `aws s3 cp`, `sha256sum`, `systemctl` and `journalctl`. No secret is in it.
 
 use std::collections::BTreeMap;
 use std::fmt::Write;
@@ -65,6 +65,8 @@ StateDirectory=game-server
 Restart=always
 RestartSec=2
 TimeoutStopSec=90
+# What it said last is on the console when it fails: an instance that cannot serve may not reach the log group either.
+ExecStopPost=+/bin/sh -c '[ "\$\$SERVICE_RESULT" = success ] || journalctl -u game-server -n 20 -o cat > /dev/console'
 LimitNOFILE=65536
 NoNewPrivileges=yes
 ProtectSystem=strict

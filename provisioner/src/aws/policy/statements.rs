@@ -76,10 +76,11 @@ pub(super) const STATEMENTS: &[Statement] = &[
         "ec2:AssociateRouteTable", "ec2:AttachInternetGateway", "ec2:AuthorizeSecurityGroupEgress",
         "ec2:AuthorizeSecurityGroupIngress", "ec2:CreateLaunchTemplateVersion", "ec2:CreateNatGateway",
         "ec2:CreateRoute", "ec2:CreateRouteTable", "ec2:CreateSecurityGroup", "ec2:CreateSubnet",
-        "ec2:CreateVpcEndpoint", "ec2:DeleteInternetGateway", "ec2:DeleteLaunchTemplate", "ec2:DeleteNatGateway",
+        "ec2:CreateVpcEndpoint", "ec2:DeleteInternetGateway", "ec2:DeleteLaunchTemplate",
+        "ec2:DeleteLaunchTemplateVersions", "ec2:DeleteNatGateway",
         "ec2:DeleteRoute", "ec2:DeleteRouteTable", "ec2:DeleteSecurityGroup", "ec2:DeleteSubnet", "ec2:DeleteTags",
         "ec2:DeleteVpc", "ec2:DeleteVpcEndpoints", "ec2:DetachInternetGateway", "ec2:DisassociateRouteTable",
-        "ec2:ModifySubnetAttribute", "ec2:ModifyVpcAttribute", "ec2:ModifyVpcEndpoint", "ec2:ReleaseAddress",
+        "ec2:GetConsoleOutput", "ec2:ModifyLaunchTemplate", "ec2:ModifySubnetAttribute", "ec2:ModifyVpcAttribute", "ec2:ModifyVpcEndpoint", "ec2:ReleaseAddress",
         "ec2:ReplaceRoute", "ec2:ReplaceRouteTableAssociation", "ec2:RevokeSecurityGroupEgress",
         "ec2:RevokeSecurityGroupIngress",
     ] },
@@ -96,7 +97,8 @@ pub(super) const STATEMENTS: &[Statement] = &[
     Statement { sid: "Groups", only: Only::Listed, actions: &[
         "autoscaling:AttachLoadBalancerTargetGroups", "autoscaling:CreateAutoScalingGroup",
         "autoscaling:CreateOrUpdateTags", "autoscaling:DeleteAutoScalingGroup", "autoscaling:DeletePolicy",
-        "autoscaling:DeleteTags", "autoscaling:DetachLoadBalancerTargetGroups", "autoscaling:PutScalingPolicy", "autoscaling:StartInstanceRefresh",
+        "autoscaling:DeleteTags", "autoscaling:DetachLoadBalancerTargetGroups", "autoscaling:PutScalingPolicy", "autoscaling:RollbackInstanceRefresh",
+        "autoscaling:StartInstanceRefresh",
         "autoscaling:UpdateAutoScalingGroup",
     ], resources: &["arn:{partition}:autoscaling:{region}:{account}:autoScalingGroup:*:autoScalingGroupName/{stack}*"] },
     Statement { sid: "Balancers", only: Only::Listed, actions: &[
@@ -175,10 +177,12 @@ pub(super) const STATEMENTS: &[Statement] = &[
         only: Only::If("StringEquals", "iam:AWSServiceName", &["autoscaling.amazonaws.com", "elasticache.amazonaws.com",
             "elasticloadbalancing.amazonaws.com", "rds.amazonaws.com"]) },
     Statement { sid: "Logs", only: Only::Listed, actions: &[
-        "logs:CreateLogGroup", "logs:DeleteLogGroup", "logs:FilterLogEvents", "logs:ListTagsForResource",
+        "logs:CreateLogGroup", "logs:DeleteLogGroup", "logs:FilterLogEvents", "logs:GetLogEvents",
+        "logs:ListTagsForResource",
         "logs:PutRetentionPolicy", "logs:TagResource", "logs:UntagResource",
     ], resources: &[
         "arn:{partition}:logs:{region}:{account}:log-group:/provision/{name}/*",
+        "arn:{partition}:logs:{region}:{account}:log-group:/provision/{name}/*:log-stream:*",
         "arn:{partition}:logs:{region}:{account}:log-group:/aws/rds/instance/{stack}*",
     ] },
     // The metrics of CloudFront are in us-east-1, with the alarms on them and their topic.

@@ -6,7 +6,7 @@ use aws_sdk_autoscaling::types::AutoScalingGroup;
 
 use super::Instance;
 use crate::aws::error::GoneOk;
-use crate::kinds::{Cx, Result, auto_scaling_group, launch_template};
+use crate::kinds::{Cx, Result, fleet, launch_template};
 
 /// What the load balancer says of a target.
 struct Health {
@@ -19,7 +19,7 @@ pub type Releases = BTreeMap<(String, String), String>;
 
 /// Every instance of the group. Two calls, and one more where versions are new to `known`.
 pub async fn instances(cx: &Cx, known: &mut Releases) -> Result<Vec<Instance>> {
-    let Some(group) = auto_scaling_group::find(cx, &auto_scaling_group::name(&cx.stack)).await? else {
+    let Some(group) = fleet::find(cx).await? else {
         return Ok(Vec::new());
     };
     let ((), health) = futures::try_join!(learn(cx, &group, known), health(cx, &group))?;

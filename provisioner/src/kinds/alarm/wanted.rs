@@ -117,6 +117,9 @@ pub(super) fn alarms(blueprint: &Blueprint, place: &Place) -> Vec<Want<Spec>> {
     rules.into_iter().map(|rule| rule.want(place)).collect()
 }
 
+/// The alarms that [`servers`] asks for: what a bad release sets off.
+pub(super) const OF_SERVERS: [&str; 4] = ["unhealthy-hosts", "server-errors", "load-balancer-errors", "latency"];
+
 fn servers(alarms: &Alarms) -> [Rule; 4] {
     const ELB: &str = "AWS/ApplicationELB";
     let limits = &alarms.thresholds;

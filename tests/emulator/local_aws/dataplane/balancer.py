@@ -177,6 +177,29 @@ class Balancer:
             return "initial", "Elb.InitialHealthChecking", text
         return _unhealthy(row)
 
+    def mark_well(self, key: tuple[str, str]) -> None:
+        """Remembers that a target was seen well."""
+        if key in self._seen:
+            self._seen[key].was_up = True
+
+    def is_old(self, key: tuple[str, str], seconds: float) -> bool:
+        """Whether a target was well once, or has been there for so long (real seconds)."""
+        seen = self._seen.get(key)
+        return seen is not None and (seen.was_up or time.monotonic() >= seen.since + seconds)
+
+    def group_of(self, pool: str) -> str | None:
+        """The last part of the ARN of the target group behind a pool, as metrics name it."""
+        held = self._pools.get(pool)
+        return held.group if held is not None else None
+
+    def busy(self, pool: str, server: str) -> bool:
+        """Whether a target still has requests in flight."""
+        try:
+            row = self.proxy.servers().get((pool, server)) if self.proxy.running else None
+        except OSError:
+            return False
+        return row is not None and int(row.get("scur") or 0) > 0
+
     def _read_stats(self) -> dict[tuple[str, str], dict[str, str]]:
         at, stats = self._stats
         if time.monotonic() - at > _STATS_SECONDS:

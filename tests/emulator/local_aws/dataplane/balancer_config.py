@@ -43,6 +43,7 @@ class Pool:
     timeout: float
     healthy: int
     unhealthy: int
+    group: str = ""
 
     def server_options(self) -> str:
         """What follows `server NAME ADDRESS:PORT`."""
@@ -92,6 +93,7 @@ def pool_of(group: Any, seconds: Any) -> Pool:
         timeout=min(timeout, max(MIN_TIMEOUT_SECONDS, seconds(timeout))),
         healthy=int(group.healthy_threshold_count or 5),
         unhealthy=int(group.unhealthy_threshold_count or 2),
+        group=group.arn.rpartition(":")[2],
     )
 
 

@@ -117,6 +117,11 @@ class Proxy:
         text = self.command("show stat -1 4 -1").lstrip("# ")
         return {(row["pxname"], row["svname"]): row for row in csv.DictReader(text.splitlines())}
 
+    def frontends(self) -> dict[tuple[str, str], dict[str, str]]:
+        """The statistics of every listener."""
+        text = self.command("show stat -1 1 -1").lstrip("# ")
+        return {(row["pxname"], row["svname"]): row for row in csv.DictReader(text.splitlines())}
+
     def stop(self) -> None:
         """End it, and those before it that still serve their last connections."""
         for process in [*self._predecessors, *([self.process] if self.process else [])]:

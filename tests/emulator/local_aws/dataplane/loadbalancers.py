@@ -11,8 +11,10 @@ from local_aws.gaps import events, providers
 from local_aws.hooks import Request, after
 
 from . import context
+from .alarms import Evaluator
 from .balancer import Balancer, Wanted
 from .balancer_config import Listener, Rule, Target, pool_name, pool_of
+from .traffic import Traffic
 
 _ACTIONS = (
     "CreateLoadBalancer ModifyLoadBalancerAttributes CreateListener ModifyListener DeleteListener"
@@ -177,9 +179,20 @@ def _health(region: str, target_group: Any, target_id: str, port: int) -> Any:
     return None
 
 
+def _busy(region: str, target_group: Any, target_id: str, port: int) -> bool:
+    """Whether a target still answers requests that it was sent before it was deregistered."""
+    pool = pool_name(target_group.arn)
+    held = [b for b in list(_balancers.values()) if b.region == region and b.uses(pool)]
+    return any(balancer.busy(pool, f"{target_id}_{port}") for balancer in held)
+
+
 def open_load_balancers() -> None:
     _balancers.clear()
     _draining.clear()
+    traffic = Traffic(lambda: list(_balancers.values()))
+    traffic.start()
+    Evaluator(traffic).start()
+    providers.provide("target-busy", _busy)
     providers.provide("load-balancer-address", lambda region, held: address_of(region, held.arn))
     providers.provide("target-health", _health)
 

@@ -17,7 +17,7 @@ from moto.core.exceptions import ServiceException
 from local_aws import clock
 
 from .autoscaling_activities import record
-from .elbv2_targets import drain_seconds
+from .elbv2_targets import drain_seconds, is_draining
 from .iam import profile_problem
 from .lifecycle import fault, run_after_real, run_later
 from .patching import add, prop, wrap
@@ -26,6 +26,7 @@ LAUNCH_SECONDS = 3
 IN_SERVICE_SECONDS = 22
 GONE_SECONDS = 30
 REPLACE_SECONDS = 30
+DRAIN_LOOK_SECONDS = 0.1
 ACTIVE = ("Pending", "InService")
 
 
@@ -201,7 +202,7 @@ def retire(
     cause = f"instance {instance_id} was taken out of service {why}"
     activity = record(group, f"Terminating EC2 instance: {instance_id}", "InProgress", cause=cause)
     seconds = _deregister(group, instance_id) if registered else 0.0
-    run_later(seconds if drain else 0.0, lambda: _terminate(group, state, activity))
+    run_later(seconds if drain else 0.0, lambda: _terminate(group, state, activity, drain))
 
 
 def _deregister(group: FakeAutoScalingGroup, instance_id: str) -> float:
@@ -214,7 +215,17 @@ def _deregister(group: FakeAutoScalingGroup, instance_id: str) -> float:
     return seconds
 
 
-def _terminate(group: FakeAutoScalingGroup, state: InstanceState, activity: Any) -> None:
+def _drains(group: FakeAutoScalingGroup, instance_id: str) -> bool:
+    held = group.autoscaling_backend.elbv2_backend.target_groups
+    return any(is_draining(held[arn], instance_id) for arn in group.target_group_arns if arn in held)
+
+
+def _terminate(
+    group: FakeAutoScalingGroup, state: InstanceState, activity: Any, drain: bool
+) -> None:
+    if drain and _drains(group, state.instance.id):
+        run_after_real(DRAIN_LOOK_SECONDS, lambda: _terminate(group, state, activity, drain))
+        return
     if state.instance.state not in ("shutting-down", "terminated"):
         group.ec2_backend.terminate_instances([state.instance.id])
     run_later(GONE_SECONDS, lambda: _gone(group, state, activity))

@@ -12,14 +12,15 @@ from moto.core.utils import utcnow
 from local_aws import clock
 
 from .autoscaling import active, is_live, launch, retire
+from .autoscaling_refresh_watch import alarming, allowed, baked, pass_checkpoint
 from .lifecycle import Deadline, run_after_real
 
-RUNNING = ("Pending", "InProgress", "Cancelling", "RollbackInProgress")
+RUNNING = ("Pending", "InProgress", "Baking", "Cancelling", "RollbackInProgress")
 POLL_SECONDS = 5
 SHORTEST_POLL = 0.2
 # A real process needs real time to boot, whatever the scale says.
 PATIENCE_SECONDS = 120
-SHORTEST_PATIENCE = 45
+SHORTEST_PATIENCE = 120
 
 
 @dataclass
@@ -41,6 +42,9 @@ class Refresh:
     total: int = 0
     in_service_since: dict[str, Deadline] = field(default_factory=dict)
     launched: dict[str, float] = field(default_factory=dict)
+    baking: Deadline | None = None
+    checkpoint: int = 0
+    waiting: Deadline | None = None
 
     @property
     def left(self) -> int:
@@ -138,17 +142,33 @@ def _step(group: FakeAutoScalingGroup) -> None:
         return
     if refresh.status == "Pending":
         return
+    names = [] if refresh.rollback else alarming(refresh)
+    if names:
+        _failed(refresh, f"The following CloudWatch alarms are in the ALARM state: {', '.join(names)}")
+        return
     healthy = [state for state in active(group) if _healthy(refresh, state)]
     if _late(refresh, healthy):
-        _failed(refresh)
+        _failed(refresh, "The new instances did not pass their health checks in time")
         return
     old = [state for state in active(group) if state.instance.id in refresh.to_replace]
-    if not old and len(healthy) >= (group.desired_capacity or 0) == len(active(group)):
-        _finish(refresh, "RollbackSuccessful" if refresh.rollback else "Successful")
-        return
+    replaced = refresh.total - len(old) >= allowed(refresh)
+    if replaced and len(healthy) >= (group.desired_capacity or 0) == len(active(group)):
+        pass_checkpoint(refresh)
+        if refresh.total - len(old) >= allowed(refresh) and refresh.waiting is None:
+            _complete(refresh)
+            return
     _retire_old(refresh, old, healthy)
     _launch_new(refresh)
     _poll(group, refresh)
+
+
+def _complete(refresh: Refresh) -> None:
+    if refresh.rollback:
+        _finish(refresh, "RollbackSuccessful")
+    elif baked(refresh):
+        _finish(refresh, "Successful")
+    else:
+        _poll(refresh.group, refresh)
 
 
 def _bounds(refresh: Refresh) -> tuple[int, int]:
@@ -172,7 +192,8 @@ def _retire_old(refresh: Refresh, old: list[InstanceState], healthy: list[Instan
     chosen = sick + [state for state in old if state in healthy][: max(spare, 0)]
     if old and not sick and len(active(group)) > desired:
         chosen = chosen[: max(len(active(group)) - desired, spare)]
-    for state in chosen:
+    may_go = allowed(refresh) - (refresh.total - len(old))
+    for state in chosen[: max(may_go, 0)]:
         retire(group, state, "in response to an instance refresh")
 
 
@@ -183,7 +204,9 @@ def _launch_new(refresh: Refresh) -> None:
     old = sum(1 for state in now if state.instance.id in refresh.to_replace)
     new = len(now) - old
     wanted = (group.desired_capacity or 0) - new
-    count = min(wanted, most - len(now))
+    # What a checkpoint keeps is not replaced; what scaling adds is launched.
+    kept = max(refresh.total - allowed(refresh), 0)
+    count = min(wanted - kept, most - len(now))
     if count > 0:
         version = refresh.version or group.launch_template_version
         for state in launch(group, count, version):
@@ -244,8 +267,7 @@ def _late(refresh: Refresh, healthy: list[InstanceState]) -> bool:
     )
 
 
-def _failed(refresh: Refresh) -> None:
-    reason = "The new instances did not pass their health checks in time"
+def _failed(refresh: Refresh, reason: str) -> None:
     if refresh.rollback:
         refresh.status_reason = reason
         _finish(refresh, "RollbackFailed")
@@ -261,6 +283,8 @@ def _finish(refresh: Refresh, status: str) -> None:
     if status == "Successful" and refresh.version is not None:
         group.launch_template_version = refresh.version
         group.provided_launch_template_version = refresh.version
+    if status in ("Successful", "RollbackSuccessful"):
+        refresh.status_reason = None
     refresh.status = status
     refresh.end_time = utcnow()
     if status in ("Cancelled", "Failed", "RollbackFailed"):

@@ -8,6 +8,7 @@ from moto.core.responses import ActionResult
 
 from . import autoscaling as members
 from . import autoscaling_refresh as refreshing
+from . import autoscaling_refresh_watch as watching
 from .autoscaling_groups import check_template, group_named
 from .lifecycle import fault
 from .patching import add, plain
@@ -24,10 +25,17 @@ def start_instance_refresh(self: AutoScalingResponse) -> ActionResult:
         raise fault("InstanceRefreshInProgress", message)
     preferences = plain(self._get_param("Preferences", {}))
     _check_preferences(preferences)
+    watching.check(group, preferences)
     configuration = plain(self._get_param("DesiredConfiguration", {}))
     version = _desired_version(self, group, configuration)
     if preferences.get("AutoRollback") and version is None:
         message = "AutoRollback requires a desired configuration with a numbered launch template version"
+        raise fault("ValidationError", message)
+    if preferences.get("AutoRollback") and not _numbered(group):
+        message = (
+            "AutoRollback cannot be used: the Auto Scaling group has the $Latest or $Default "
+            "launch template version"
+        )
         raise fault("ValidationError", message)
     current = str(group.launch_template_version)
     number = version or str(group.ec2_launch_template.get_version(current).number)
@@ -76,6 +84,11 @@ def _desired_version(
     return version
 
 
+def _numbered(group: FakeAutoScalingGroup) -> bool:
+    template = group.launch_template or {}
+    return str(template.get("Version") or "$Default").isdigit()
+
+
 @add(AutoScalingResponse)
 def describe_instance_refreshes(self: AutoScalingResponse) -> ActionResult:
     wanted = self._get_param("InstanceRefreshIds", [])
@@ -106,8 +119,14 @@ def cancel_instance_refresh(self: AutoScalingResponse) -> ActionResult:
 @add(AutoScalingResponse)
 def rollback_instance_refresh(self: AutoScalingResponse) -> ActionResult:
     refresh = _running_or_refused(self)
-    if refresh.version is None:
-        message = "The instance refresh has no desired configuration and cannot be rolled back"
+    if refresh.version is None or not _numbered(refresh.group):
+        message = (
+            "A desired configuration was not found, or the $Latest or $Default launch template "
+            "version is present on the Auto Scaling group"
+        )
         raise fault("IrreversibleInstanceRefresh", message)
+    if refresh.status in ("RollbackInProgress", "Cancelling"):
+        message = "No in progress or pending Instance Refresh found for Auto Scaling group"
+        raise fault("ActiveInstanceRefreshNotFound", message)
     refreshing.begin_rollback(refresh, "The user requested a rollback")
     return ActionResult({"InstanceRefreshId": refresh.instance_refresh_id})

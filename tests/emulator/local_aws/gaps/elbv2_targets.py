@@ -1,17 +1,19 @@
 """Targets: initial, healthy, draining; the data plane's word counts where there is one."""
 
+import time
 from typing import Any
 
 from moto.elbv2.exceptions import TargetGroupNotFoundError
 from moto.elbv2.models import ELBv2Backend, FakeHealthStatus, FakeTargetGroup
 
 from . import events, providers
-from .lifecycle import Deadline, run_later
+from .lifecycle import Deadline, run_after_real, run_later
 from .patching import wrap
 
 INITIAL_SECONDS = 20
 # An idle target's deregistration completes well before the delay has run out.
 DRAINING_SECONDS_AT_MOST = 30
+LOOK_SECONDS = 0.2
 
 
 def drain_seconds(group: FakeTargetGroup) -> float:
@@ -64,7 +66,26 @@ def _drain(group: FakeTargetGroup, ids: list[str]) -> None:
         return
     region = group.region_name
     events.emit("targets-draining", region=region, target_group=group, targets=pairs)
-    run_later(drain_seconds(group), lambda: _drained(group, pairs))
+    delay = float(group.attributes.get("deregistration_delay.timeout_seconds", 300))
+    deadline = time.monotonic() + delay
+    run_later(drain_seconds(group), lambda: _look(group, pairs, deadline, idle=0))
+
+
+def _look(group: FakeTargetGroup, pairs: list[tuple[str, int]], deadline: float, idle: int) -> None:
+    """Requests in flight take real time: they are waited for, as long as the delay is, however fast time goes."""
+    asked = [providers.ask("target-busy", group.region_name, group, *pair) for pair in pairs]
+    known = [busy for busy in asked if busy is not None]
+    # Seen idle twice: what was sent a moment ago shows at the second look.
+    idle = 0 if any(known) else idle + 1
+    if not known or idle > 1 or time.monotonic() >= deadline:
+        _drained(group, pairs)
+    else:
+        run_after_real(LOOK_SECONDS, lambda: _look(group, pairs, deadline, idle))
+
+
+def is_draining(group: FakeTargetGroup, target_id: str) -> bool:
+    """Whether a target still finishes its requests."""
+    return target_id in group.terminated_targets
 
 
 def _drained(group: FakeTargetGroup, pairs: list[tuple[str, int]]) -> None:

@@ -15,6 +15,7 @@ QUESTIONS = frozenset(
         "database-address",  # (region, database) -> host
         "cache-address",  # (region, group, role) -> host; role: primary | reader | a member id
         "load-balancer-address",  # (region, load_balancer) -> host
+        "target-busy",  # (region, target_group, target_id, port) -> whether requests are in flight
         "target-health",  # (region, target_group, target_id, port) -> (state, reason, description)
     }
 )
