@@ -187,7 +187,7 @@ fn at_once(checked: &mut Checked) {
     checked.document("cost", &aws.done(&["cost", &edited, "--json"]));
     let picture = aws.blueprint("picture.svg", "");
     checked.document("graph", &aws.done(&["graph", &edited, "--plan", "--json", "--out", &picture]));
-
+    assets(checked, &aws, &edited);
     let rule = "[{'IpProtocol': 'tcp', 'FromPort': 22, 'ToPort': 22, 'IpRanges': [{'CidrIp': '203.0.113.7/32'}]}]";
     let groups = "[g['GroupId'] for g in api.describe_security_groups()['SecurityGroups'] if g.get('Tags')]";
     aws.boto3(
@@ -230,6 +230,24 @@ fn watched(aws: &LocalAws, blueprint: &str, checked: &mut Checked) {
     assert!(sent.expect("kill runs").success(), "it ended before the signal");
     assert_eq!(watching.wait().expect("it ends").code(), Some(130));
     checked.events(&Ran { code: Some(130), out, err: String::new() });
+}
+
+/// The game's assets: pushed twice, compared, listed, taken back.
+fn assets(checked: &mut Checked, aws: &LocalAws, blueprint: &str) {
+    let directory = tempfile::tempdir().expect("a directory");
+    let path = directory.path().to_str().expect("UTF-8");
+    let write = |name: &str, text: &str| std::fs::write(directory.path().join(name), text).expect("written");
+    write("a.txt", "one");
+    write("b.txt", "two");
+    let push = ["assets", "push", path, blueprint, "--json", "--keep", "1"];
+    checked.events(&aws.done(&push));
+    write("a.txt", "three");
+    write("c.txt", "four");
+    std::fs::remove_file(directory.path().join("b.txt")).expect("removed");
+    checked.document("assets_difference", &aws.done(&["assets", "diff", path, blueprint, "--json"]));
+    checked.events(&aws.done(&push));
+    checked.document("assets_versions", &aws.done(&["assets", "list", blueprint, "--json"]));
+    checked.events(&aws.done(&["assets", "rollback", blueprint, "--json"]));
 }
 
 const FIND: &str = "bucket = next(b['Name'] for b in api.list_buckets()['Buckets'] if '-stack-' in b['Name'])";

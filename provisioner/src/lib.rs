@@ -1,5 +1,6 @@
 //! `provision`: a TOML blueprint in, a running mobile-game backend on AWS out, and down again without a trace.
 
+pub mod assets;
 pub mod aws;
 pub mod blueprint;
 pub mod cli;

@@ -58,6 +58,9 @@ kinds! {
     UNKNOWN_PRODUCT = UNPROCESSABLE_ENTITY, "unknown-product", "The game does not sell what the receipt is for.";
     STORE_NOT_CONFIGURED = NOT_FOUND, "app-store-not-configured", "Receipts of this app store are not taken.";
     STORE_UNAVAILABLE = SERVICE_UNAVAILABLE, "app-store-unavailable", "The app store cannot be asked now.";
+    ASSETS_NOT_CONFIGURED = NOT_FOUND, "assets-not-configured", "The game has no assets.";
+    ASSETS_UNPUBLISHED = NOT_FOUND, "assets-unpublished", "No assets have been pushed yet.";
+    ASSETS_UNAVAILABLE = SERVICE_UNAVAILABLE, "assets-unavailable", "The assets cannot be asked for now.";
     WRONG_CURSOR = BAD_REQUEST, "wrong-cursor", "The cursor is not valid.";
     SEASON_OVER = CONFLICT, "season-over", "The leaderboard takes no more scores.";
     SEASON_ENDED = GONE, "season-ended", "The season of the cursor has ended.";

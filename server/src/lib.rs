@@ -3,6 +3,7 @@
 //! Imports run downwards: `routes` -> `domain` -> `store`.
 
 pub mod app_stores;
+pub mod assets;
 mod background;
 pub mod cloud;
 pub mod config;

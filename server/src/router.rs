@@ -39,6 +39,7 @@ pub const MAX_BODY: usize = 128 * 1024;
         (name = "scores", description = "Scores and a player's own rank."),
         (name = "leaderboards", description = "Who is where."),
         (name = "shop", description = "Items and coins."),
+        (name = "assets", description = "What the game downloads."),
         (name = "events", description = "The log."),
         (name = "admin", description = "For the operator."),
         (name = "health", description = "For load balancers and people."),
@@ -68,7 +69,8 @@ fn gated(name: &'static str, at_once: usize, limits: &Limits, routes: OpenApiRou
 /// Reading ranks has the smallest room and purchases one of their own: ranks are shed first, purchases last.
 fn described(limits: &Limits) -> OpenApiRouter<Shared> {
     use routes::{
-        admin, catalog, events, health, items, leaderboards, ledger, problems, receipts, scores, sessions, users,
+        admin, catalog, events, health, items, leaderboards, ledger, manifest, problems, receipts, scores, sessions,
+        users,
     };
     let reads = users::router().merge(catalog::router()).merge(ledger::router());
     let ranking = leaderboards::router().merge(scores::read_router());
@@ -80,6 +82,7 @@ fn described(limits: &Limits) -> OpenApiRouter<Shared> {
         .merge(gated("reads", limits.reads, limits, reads))
         .merge(gated("ranking", limits.ranking, limits, ranking))
         .merge(gated("events", limits.events, limits, events::router()))
+        .merge(gated("manifest", limits.manifest, limits, manifest::router()))
         .merge(gated("admin", limits.admin, limits, admin::router()))
         .merge(health::router())
         .merge(problems::router())

@@ -17,6 +17,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::{
     app_stores::app_stores,
+    assets::Assets,
     background::Background,
     cloud,
     config::{Config, GoogleKey, StoreConfig},
@@ -113,12 +114,16 @@ async fn serve(
     let Some(host) = address(&config, stop).await else { return Ok(()) };
     let Some(app_stores) = app_stores(config.receipts, sdk, stop).await? else { return Ok(()) };
     let game = Arc::new(Game::new(stores, World::default(), config.definition, config.rules, &keys.signing));
-    let about = About { release: config.release, instance, stack: config.stack, assets_url: config.assets_url };
+    let assets =
+        config.assets_url.as_ref().map(Assets::new).transpose().map_err(start_error("the client of the assets"))?;
+    let assets_url = config.assets_url.map(|url| url.as_str().trim_end_matches('/').to_owned());
+    let about = About { release: config.release, instance, stack: config.stack, assets_url };
     let health = Arc::new(Health::new(about));
     let app = Arc::new(App {
         game: game.clone(),
         health: health.clone(),
         app_stores: Arc::new(app_stores),
+        assets,
         rates: RateLimits::new(config.rates),
         operator_key: keys.operator,
     });

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use secrecy::SecretString;
 
 use crate::{
+    assets::Assets,
     domain::{Game, receipts::AppStores},
     lifecycle::Health,
     rate::RateLimits,
@@ -18,6 +19,8 @@ pub struct App {
     pub health: Arc<Health>,
     /// Whose receipts are taken.
     pub app_stores: Arc<AppStores>,
+    /// Where the assets are, if they are anywhere.
+    pub assets: Option<Assets>,
     /// How often each may ask.
     pub rates: RateLimits,
     /// Opens `/admin/v1`.

@@ -113,7 +113,7 @@ impl Default for Servers {
 
 impl Default for Assets {
     fn default() -> Self {
-        Self { directory: None, price_class: PriceClass::Class100 }
+        Self { directory: None, keep: 10, price_class: PriceClass::Class100 }
     }
 }
 

@@ -232,6 +232,8 @@ impl PriceClass {
 pub struct Assets {
     /// The directory that is published; relative to the blueprint's own.
     pub directory: Option<PathBuf>,
+    /// How many versions `provision assets push` keeps.
+    pub keep: u16,
     /// Where CloudFront serves from.
     pub price_class: PriceClass,
 }

@@ -1,6 +1,7 @@
 //! The command line: one verb a file, thin.
 
 mod adopt;
+mod assets;
 mod completions;
 mod cost;
 mod deploy;
@@ -103,6 +104,8 @@ enum Verb {
     Adopt(adopt::Args),
     /// Break something on purpose under load, and audit what was acknowledged
     Drill(drill::Args),
+    /// Publish the game's assets, in part: only what changed is uploaded and downloaded
+    Assets(assets::Args),
     /// Print the IAM policy that the caller needs
     Policy(policy::Args),
     /// Draw the stack, or what `up` would change of it
@@ -120,6 +123,7 @@ impl Verb {
     fn is_document(&self) -> bool {
         match self {
             Self::Status(args) => !args.streams(),
+            Self::Assets(args) => !args.streams(),
             verb => matches!(
                 verb,
                 Self::Plan(_)
@@ -205,6 +209,7 @@ pub async fn run(cli: Cli, stop: watch::Receiver<bool>) -> Exit {
         Verb::Drift(args) => drift::run(&run, &args).await,
         Verb::Adopt(args) => adopt::run(&run, &args).await,
         Verb::Drill(args) => drill::run(&run, &args).await,
+        Verb::Assets(args) => assets::run(&run, &args).await,
         Verb::Policy(args) => policy::run(&run, &args),
         Verb::Graph(args) => graph::run(&run, &args).await,
         Verb::Cost(args) => cost::run(&run, &args).await,

@@ -95,6 +95,7 @@ pub async fn down(
 ) -> Result<Downed, DownError> {
     let mut cx = session.context(stack.clone(), std::collections::BTreeMap::new(), options);
     let seen = session.free(&stack).await?;
+    session.nobody_pushes(&stack).await?;
     session.phase("observing");
     let inventory = picture(&mut cx).await?.inventory;
     cx.zones = inventory.foreign_zones().collect();
@@ -114,7 +115,10 @@ pub async fn down(
     }
     let recording = session.journal(&stack)?;
     let mut lease = Some(lease_of(session, &cx, seen).await?);
-    let result = delete_all(session, &cx, inventory, recording, &mut lease).await;
+    let result = match session.nobody_pushes(&stack).await {
+        Ok(()) => delete_all(session, &cx, inventory, recording, &mut lease).await,
+        Err(error) => Err(error.into()),
+    };
     if let Some(lease) = lease {
         lease.release().await;
     }

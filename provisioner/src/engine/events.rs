@@ -74,6 +74,26 @@ pub enum Event {
         /// When it will be ready at this endpoint.
         ready_in_seconds: u64,
     },
+    /// Contents begin to be uploaded.
+    Uploading {
+        /// How many objects there are.
+        objects: usize,
+        /// Their bytes.
+        bytes: u64,
+    },
+    /// So much has been uploaded by now: at most once a second, and at the end.
+    Uploaded {
+        /// Objects that are there.
+        objects: usize,
+        /// Of so many.
+        of_objects: usize,
+        /// Bytes that are there.
+        bytes: u64,
+        /// Of so many.
+        of_bytes: u64,
+        /// On average since the beginning.
+        bytes_per_second: u64,
+    },
     /// Something worth saying.
     Note {
         /// In words.

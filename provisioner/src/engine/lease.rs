@@ -17,6 +17,8 @@ use crate::aws::intercept::NODE;
 
 /// The lease's key in the stack bucket.
 pub const LEASE_KEY: &str = "lease/holder";
+/// The key of the lease of those who push assets: they exclude each other, not `up`.
+pub const ASSETS_LEASE_KEY: &str = "lease/assets";
 
 /// Why the lease was not had.
 #[derive(Debug, thiserror::Error)]
@@ -35,13 +37,23 @@ pub enum LeaseError {
 /// A lease that is ours until it is released.
 #[derive(Debug)]
 pub struct Lease {
-    s3: aws_sdk_s3::Client,
-    bucket: String,
+    spot: Spot,
     guard: Arc<Guard>,
     held: Arc<Mutex<(Holder, String)>>,
     renewing: JoinHandle<()>,
     /// Whether nobody took the lease between the look at it and our taking it: what was seen meanwhile still holds.
     pub undisturbed: bool,
+}
+
+/// Where a lease is kept.
+#[derive(Debug, Clone)]
+pub struct Spot {
+    /// The client.
+    pub s3: aws_sdk_s3::Client,
+    /// The stack's bucket.
+    pub bucket: String,
+    /// [`LEASE_KEY`] or [`ASSETS_LEASE_KEY`].
+    pub key: &'static str,
 }
 
 /// A lease that nobody held when it was looked at.
@@ -52,8 +64,8 @@ pub struct Free {
 }
 
 /// Looks at the lease without taking it; who holds it is the error.
-pub async fn look(s3: &aws_sdk_s3::Client, bucket: &str) -> Result<Free, LeaseError> {
-    match NODE.scope(LEASE_NODE.to_owned(), read(s3, bucket)).await.map_err(LeaseError::Call)? {
+pub async fn look(spot: &Spot) -> Result<Free, LeaseError> {
+    match NODE.scope(LEASE_NODE.to_owned(), read(spot)).await.map_err(LeaseError::Call)? {
         None => Ok(Free::default()),
         Some((holder, etag)) if holder.released || holder.process_is_gone() => Ok(Free { etag: Some(etag) }),
         // Taking it proves first that nobody renews it.
@@ -63,61 +75,41 @@ pub async fn look(s3: &aws_sdk_s3::Client, bucket: &str) -> Result<Free, LeaseEr
 }
 
 /// Takes the lease, or says who holds it.
-pub async fn acquire(
-    s3: &aws_sdk_s3::Client,
-    bucket: &str,
-    guard: &Arc<Guard>,
-    terms: Terms,
-    seen: Free,
-) -> Result<Lease, LeaseError> {
-    NODE.scope(LEASE_NODE.to_owned(), take(s3, bucket, guard, terms, seen)).await
+pub async fn acquire(spot: Spot, guard: &Arc<Guard>, terms: Terms, seen: Free) -> Result<Lease, LeaseError> {
+    NODE.scope(LEASE_NODE.to_owned(), take(spot, guard, terms, seen)).await
 }
 
-async fn take(
-    s3: &aws_sdk_s3::Client,
-    bucket: &str,
-    guard: &Arc<Guard>,
-    terms: Terms,
-    seen: Free,
-) -> Result<Lease, LeaseError> {
+async fn take(spot: Spot, guard: &Arc<Guard>, terms: Terms, seen: Free) -> Result<Lease, LeaseError> {
     let mut condition = seen.etag.map_or(Condition::Absent, Condition::Etag);
     for attempt in 0..20 {
         let asked = boot_time();
         let holder = Holder::me(terms, None);
-        match put(s3, bucket, &holder, &condition).await {
+        match put(&spot, &holder, &condition).await {
             Ok(etag) => {
                 guard.held_for(asked, margin(terms));
                 let held = Arc::new(Mutex::new((holder, etag)));
-                let renewing = tokio::spawn(NODE.scope(
-                    LEASE_NODE.to_owned(),
-                    renew(s3.clone(), bucket.to_owned(), guard.clone(), held.clone(), terms),
-                ));
-                return Ok(Lease {
-                    s3: s3.clone(),
-                    bucket: bucket.to_owned(),
-                    guard: guard.clone(),
-                    held,
-                    renewing,
-                    undisturbed: attempt == 0,
-                });
+                let renewing = tokio::spawn(
+                    NODE.scope(LEASE_NODE.to_owned(), renew(spot.clone(), guard.clone(), held.clone(), terms)),
+                );
+                return Ok(Lease { spot, guard: guard.clone(), held, renewing, undisturbed: attempt == 0 });
             }
             Err(error) if error.is(&["NoSuchBucket"]) => return Err(LeaseError::NoBucket),
             Err(error) if lost_race(&error) => {}
             Err(error) => return Err(LeaseError::Call(error)),
         }
-        match read(s3, bucket).await.map_err(LeaseError::Call)? {
+        match read(&spot).await.map_err(LeaseError::Call)? {
             None => condition = Condition::Absent,
             // Our own put was executed and its answer lost: put once more, on top of it.
             Some((found, etag)) if found.nonce == holder.nonce => condition = Condition::Etag(etag),
             Some((found, etag)) if found.is_over(Timestamp::now()) => {
-                prove_silent(s3, bucket, &found, &etag, terms).await?;
+                prove_silent(&spot, &found, &etag, terms).await?;
                 condition = Condition::Etag(etag);
             }
             Some((found, _)) => return Err(LeaseError::Held(Box::new(found))),
         }
         tokio::time::sleep(Duration::from_millis(50)).await;
     }
-    match read(s3, bucket).await.map_err(LeaseError::Call)? {
+    match read(&spot).await.map_err(LeaseError::Call)? {
         Some((holder, _)) => Err(LeaseError::Held(Box::new(holder))),
         None => Err(LeaseError::NoBucket),
     }
@@ -125,18 +117,12 @@ async fn take(
 
 /// A lease that ran out by our clock alone may be a live one's whose clock is behind ours: it is watched for as long as
 /// its holder would need to renew it.
-async fn prove_silent(
-    s3: &aws_sdk_s3::Client,
-    bucket: &str,
-    found: &Holder,
-    etag: &str,
-    terms: Terms,
-) -> Result<(), LeaseError> {
+async fn prove_silent(spot: &Spot, found: &Holder, etag: &str, terms: Terms) -> Result<(), LeaseError> {
     if found.released || found.process_is_gone() {
         return Ok(());
     }
     tokio::time::sleep(terms.heartbeat * 2).await;
-    match read(s3, bucket).await.map_err(LeaseError::Call)? {
+    match read(spot).await.map_err(LeaseError::Call)? {
         Some((holder, now)) if now != etag => Err(LeaseError::Held(Box::new(holder))),
         _ => Ok(()),
     }
@@ -144,7 +130,8 @@ async fn prove_silent(
 
 /// Who holds the lease now, if anybody does.
 pub async fn holder(s3: &aws_sdk_s3::Client, bucket: &str) -> Result<Option<Holder>, CallError> {
-    Ok(read(s3, bucket).await?.map(|(holder, _)| holder).filter(|holder| !holder.is_over(Timestamp::now())))
+    let spot = Spot { s3: s3.clone(), bucket: bucket.to_owned(), key: LEASE_KEY };
+    Ok(read(&spot).await?.map(|(holder, _)| holder).filter(|holder| !holder.is_over(Timestamp::now())))
 }
 
 impl Lease {
@@ -159,7 +146,7 @@ impl Lease {
             self.guard.lose();
         } else {
             let condition = Condition::Etag(etag);
-            let put = put(&self.s3, &self.bucket, &holder, &condition);
+            let put = put(&self.spot, &holder, &condition);
             if let Err(error) = NODE.scope(LEASE_NODE.to_owned(), put).await {
                 tracing::warn!(%error, "the lease could not be released; it ends by itself");
             }
@@ -178,26 +165,20 @@ enum Condition {
     Etag(String),
 }
 
-async fn renew(
-    s3: aws_sdk_s3::Client,
-    bucket: String,
-    guard: Arc<Guard>,
-    held: Arc<Mutex<(Holder, String)>>,
-    terms: Terms,
-) {
+async fn renew(spot: Spot, guard: Arc<Guard>, held: Arc<Mutex<(Holder, String)>>, terms: Terms) {
     loop {
         tokio::time::sleep(terms.heartbeat).await;
         let (old, etag) = held.lock().unwrap_or_else(PoisonError::into_inner).clone();
         let asked = boot_time();
         let holder = Holder::me(terms, Some(old.since));
-        match put(&s3, &bucket, &holder, &Condition::Etag(etag)).await {
+        match put(&spot, &holder, &Condition::Etag(etag)).await {
             Ok(etag) => {
                 guard.held_for(asked, margin(terms));
                 *held.lock().unwrap_or_else(PoisonError::into_inner) = (holder, etag);
             }
             Err(error) if lost_race(&error) => {
                 // Our own put may have been executed and its answer lost: then the nonce is ours.
-                match read(&s3, &bucket).await {
+                match read(&spot).await {
                     Ok(Some((found, etag))) if found.nonce == holder.nonce => {
                         guard.held_for(asked, margin(terms));
                         *held.lock().unwrap_or_else(PoisonError::into_inner) = (found, etag);
@@ -219,14 +200,9 @@ fn lost_race(error: &CallError) -> bool {
     error.is(&["PreconditionFailed", "ConditionalRequestConflict", "NoSuchKey"])
 }
 
-async fn put(
-    s3: &aws_sdk_s3::Client,
-    bucket: &str,
-    holder: &Holder,
-    condition: &Condition,
-) -> Result<String, CallError> {
+async fn put(spot: &Spot, holder: &Holder, condition: &Condition) -> Result<String, CallError> {
     let body = serde_json::to_vec(holder).expect("a holder is plain data");
-    let request = s3.put_object().bucket(bucket).key(LEASE_KEY).body(ByteStream::from(body));
+    let request = spot.s3.put_object().bucket(&spot.bucket).key(spot.key).body(ByteStream::from(body));
     let request = match condition {
         Condition::Absent => request.if_none_match("*"),
         Condition::Etag(etag) => request.if_match(etag),
@@ -235,9 +211,10 @@ async fn put(
     Ok(answer.e_tag().unwrap_or_default().to_owned())
 }
 
-async fn read(s3: &aws_sdk_s3::Client, bucket: &str) -> Result<Option<(Holder, String)>, CallError> {
+async fn read(spot: &Spot) -> Result<Option<(Holder, String)>, CallError> {
     use crate::aws::error::GoneOk;
-    let Some(answer) = s3.get_object().bucket(bucket).key(LEASE_KEY).send().await.gone_ok()? else { return Ok(None) };
+    let request = spot.s3.get_object().bucket(&spot.bucket).key(spot.key);
+    let Some(answer) = request.send().await.gone_ok()? else { return Ok(None) };
     let etag = answer.e_tag().unwrap_or_default().to_owned();
     let body = answer.body.collect().await.map(|body| body.into_bytes()).unwrap_or_default();
     // An unreadable lease counts as held until its owner (or a newer provision) writes it again.

@@ -3,7 +3,7 @@
 use serde::Serialize;
 
 use super::observed::Inventory;
-use crate::kinds::Observed;
+use crate::kinds::{Observed, bucket, distribution};
 
 /// The addresses of a stack.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -48,15 +48,21 @@ pub async fn outputs(stack: &str, inventory: &Inventory, endpoint_url: Option<&s
         _ => None,
     });
     let api_url = if endpoint_url.is_none() && resolves(named("record/api")).await { domain_url.clone() } else { own };
-    let assets_url = if endpoint_url.is_none() && resolves(named("record/assets")).await {
-        named("record/assets").map(|name| format!("https://{name}"))
-    } else if let Some(endpoint) = endpoint_url {
-        live("bucket/assets").map(|bucket| format!("{}/{}", endpoint.trim_end_matches('/'), bucket.id))
-    } else {
-        live("distribution").and_then(|d| d.attrs.get("domain")).map(|domain| format!("https://{domain}"))
-    };
+    let assets_url = assets_url(inventory, endpoint_url).await;
     let release = live("release").and_then(|release| release.attrs.get("sha256")).cloned();
     Outputs { api_url, domain_url, assets_url, stack: stack.to_owned(), release }
+}
+
+/// Where clients find the assets: the distribution's own name where that resolves, else CloudFront's for it; at a local AWS
+/// the bucket's address.
+pub async fn assets_url(inventory: &Inventory, endpoint_url: Option<&str>) -> Option<String> {
+    if let Some(endpoint) = endpoint_url {
+        return inventory.live.get(bucket::ASSETS).map(|live| bucket::address_at(endpoint, &live.id));
+    }
+    let distribution = inventory.live.get(distribution::ADDRESS)?;
+    let alias = distribution.props.pointer("/aliases/0").and_then(serde_json::Value::as_str).map(str::to_owned);
+    let name = if resolves(alias.clone()).await { alias } else { distribution.attrs.get("domain").cloned() };
+    name.map(|name| format!("https://{name}"))
 }
 
 fn port(listener: &Observed) -> u64 {

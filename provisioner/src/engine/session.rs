@@ -13,7 +13,7 @@ use super::events::{Event, Listener};
 use super::guard::Guard;
 use super::holder::Terms;
 use super::journal::{Journal, JournalError, RunLine, state_home};
-use super::lease::{self, Free, Lease, LeaseError};
+use super::lease::{self, ASSETS_LEASE_KEY, Free, LEASE_KEY, Lease, LeaseError, Spot};
 use super::playable::Until;
 use super::times::Times;
 use super::waits::{Pace, pace_of};
@@ -85,13 +85,31 @@ impl Session {
 
     /// Looks whether somebody holds the stack's lease, which is an error, without taking it.
     pub async fn free(&self, stack: &Stack) -> Result<Free, LeaseError> {
-        lease::look(&self.aws.s3, &stack.bucket_name(kinds::bucket::STACK)).await
+        lease::look(&self.spot(stack, LEASE_KEY)).await
+    }
+
+    /// Looks whether somebody pushes assets, which is an error.
+    pub async fn nobody_pushes(&self, stack: &Stack) -> Result<(), LeaseError> {
+        lease::look(&self.spot(stack, ASSETS_LEASE_KEY)).await.map(|_| ())
+    }
+
+    /// Where one of the stack's leases is kept.
+    fn spot(&self, stack: &Stack, key: &'static str) -> Spot {
+        Spot { s3: self.aws.s3.clone(), bucket: stack.bucket_name(kinds::bucket::STACK), key }
     }
 
     /// Takes the lease in the stack's bucket; `None` while there is no bucket.
     pub async fn lease(&self, stack: &Stack, seen: Free) -> Result<Option<Lease>, LeaseError> {
-        let bucket = stack.bucket_name(kinds::bucket::STACK);
-        match lease::acquire(&self.aws.s3, &bucket, &self.guard, Terms::default(), seen).await {
+        self.lease_at(self.spot(stack, LEASE_KEY), seen).await
+    }
+
+    /// As [`Session::lease`], the lease of those who push assets. A session has one of the two at a time.
+    pub async fn assets_lease(&self, stack: &Stack) -> Result<Option<Lease>, LeaseError> {
+        self.lease_at(self.spot(stack, ASSETS_LEASE_KEY), Free::default()).await
+    }
+
+    async fn lease_at(&self, spot: Spot, seen: Free) -> Result<Option<Lease>, LeaseError> {
+        match lease::acquire(spot, &self.guard, Terms::default(), seen).await {
             Ok(lease) => Ok(Some(lease)),
             Err(LeaseError::NoBucket) => Ok(None),
             Err(error) => Err(error),
@@ -159,6 +177,11 @@ impl Session {
     /// Tells that a phase begins.
     pub fn phase(&self, name: &str) {
         (self.listener)(Event::Phase { name: name.to_owned() });
+    }
+
+    /// Tells something that is worth saying.
+    pub fn note(&self, text: &str) {
+        (self.listener)(Event::Note { text: text.to_owned() });
     }
 }
 

@@ -23,6 +23,11 @@ pub const STACK: &str = "bucket/stack";
 /// The address of the bucket for assets.
 pub const ASSETS: &str = "bucket/assets";
 
+/// Where a bucket's objects are found at a local AWS, which has no other address for them.
+pub fn address_at(endpoint_url: &str, name: &str) -> String {
+    format!("{}/{name}", endpoint_url.trim_end_matches('/'))
+}
+
 /// A private, versioned, encrypted bucket.
 pub struct Bucket;
 
@@ -111,7 +116,7 @@ impl Kind for Bucket {
         let own = Spec { drills: blueprint.stack.drills, ..stack_spec(&place.stack) };
         let mut wanted = vec![Want::new(STACK, own)];
         if blueprint.assets.is_some() {
-            // A replaced asset stays long enough for clients that still hold the manifest that names it.
+            // What was pruned or emptied by mistake can be brought back for so long.
             let rules = vec![LifecycleRule::versions("", 30)];
             wanted.push(Want::new(ASSETS, Spec::private(place.stack.bucket_name(ASSETS), rules)));
         }
@@ -153,7 +158,8 @@ impl Kind for Bucket {
         if live.address != ASSETS || cx.options.allow_data_loss || contents::is_empty(cx, &live.id).await? {
             return Ok(None);
         }
-        Ok(Some(format!("bucket {} holds objects", live.id)))
+        let name = &live.id;
+        Ok(Some(format!("bucket {name} holds objects; `aws s3 sync s3://{name} DIRECTORY` keeps a copy of them")))
     }
 
     async fn delete(&self, cx: &Cx, live: &Live<Spec>) -> Result<()> {

@@ -185,7 +185,7 @@ impl Kind for Distribution {
 }
 
 fn outputs(arn: &str, domain: &str) -> Attrs {
-    attrs([("arn", arn), ("domain", domain)])
+    attrs([("arn", arn), ("domain", domain), ("url", &format!("https://{domain}"))])
 }
 
 fn live(address: String, item: &DistributionSummary) -> Live<Spec> {

@@ -25,6 +25,7 @@ use crate::engine::events::{Event, Listener, chain};
 use crate::engine::plan::Plan;
 use progress::Progress;
 
+pub use indicatif::HumanBytes;
 pub use log_line::render as render_log_line;
 pub use plan_view::{drift as render_drift, duration, render as render_plan};
 pub use screen::Screen;

@@ -5,12 +5,15 @@ use std::io::Write;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use indicatif::{MultiProgress, ProgressBar, ProgressState, ProgressStyle};
+use indicatif::{HumanBytes, MultiProgress, ProgressBar, ProgressState, ProgressStyle};
 use owo_colors::OwoColorize;
 
 use super::plan_view::duration;
 use crate::engine::events::Event;
 use crate::engine::steps::Doing;
+
+/// A pipe is told of an upload this often.
+const TELL_UPLOAD: Duration = Duration::from_secs(5);
 
 pub struct Progress {
     live: bool,
@@ -24,6 +27,8 @@ struct State {
     ready_at: Arc<Mutex<Option<Instant>>>,
     lines: BTreeMap<String, ProgressBar>,
     waiting_for: BTreeMap<String, String>,
+    /// When an upload was last told of.
+    told: Option<Instant>,
 }
 
 impl State {
@@ -101,6 +106,26 @@ impl Progress {
                 let ready = duration(*ready_in_seconds);
                 self.line(&format!("  {} {address} goes on by itself: {what}, ready in about {ready}", "…".cyan()));
             }
+            Event::Uploading { objects, bytes } => self.begin_upload(&mut state, *objects, *bytes),
+            Event::Uploaded { objects, of_objects, bytes, of_bytes, bytes_per_second } => {
+                let all = objects == of_objects;
+                if let Some(whole) = state.whole.take_if(|_| all) {
+                    whole.finish_and_clear();
+                }
+                match &state.whole {
+                    Some(whole) => {
+                        whole.set_position(*bytes);
+                        whole.set_message(format!("{objects}/{of_objects} objects"));
+                    }
+                    None if all || state.told.is_none_or(|told| told.elapsed() >= TELL_UPLOAD) => {
+                        state.told = Some(Instant::now());
+                        let (bytes, of_bytes) = (HumanBytes(*bytes), HumanBytes(*of_bytes));
+                        let speed = HumanBytes(*bytes_per_second);
+                        self.line(&format!("  {objects}/{of_objects} objects, {bytes} of {of_bytes}, {speed}/s"));
+                    }
+                    None => {}
+                }
+            }
             Event::Note { text } => self.line(text),
         }
     }
@@ -121,6 +146,17 @@ impl Progress {
             state.whole = Some(whole);
         } else {
             self.line(&format!("{steps} steps, about {}", duration(seconds)));
+        }
+    }
+
+    fn begin_upload(&self, state: &mut State, objects: usize, bytes: u64) {
+        self.line(&format!("uploading {objects} objects, {}", HumanBytes(bytes)));
+        state.told = Some(Instant::now());
+        if self.live {
+            let whole = self.bars.add(ProgressBar::new(bytes));
+            whole.set_style(style("  {bar:30} {bytes}/{total_bytes} {bytes_per_sec} {msg} {eta} left"));
+            whole.enable_steady_tick(Duration::from_secs(1));
+            state.whole = Some(whole);
         }
     }
 

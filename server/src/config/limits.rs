@@ -16,6 +16,7 @@ pub struct Limits {
     pub reads: usize,
     pub ranking: usize,
     pub events: usize,
+    pub manifest: usize,
     pub admin: usize,
     /// No request takes longer.
     pub deadline: Duration,
@@ -31,6 +32,7 @@ impl Default for Limits {
             reads: 256,
             ranking: 256,
             events: 256,
+            manifest: 256,
             admin: 16,
             deadline: Duration::from_secs(10),
         }
@@ -62,6 +64,7 @@ pub(super) fn limits(reader: &mut Reader<'_>) -> Limits {
         reads: limit("GAME_LIMIT_READS", default.reads),
         ranking: limit("GAME_LIMIT_RANKING", default.ranking),
         events: limit("GAME_LIMIT_EVENTS", default.events),
+        manifest: limit("GAME_LIMIT_MANIFEST", default.manifest),
         admin: limit("GAME_LIMIT_ADMIN", default.admin),
         deadline: Duration::from_millis(reader.number("GAME_DEADLINE_MS", 10_000, 100, 10_000)),
     }

@@ -10,6 +10,8 @@ mod tests;
 
 use std::{fmt, net::IpAddr, path::PathBuf, time::Duration};
 
+use reqwest::Url;
+
 use self::reader::Reader;
 pub use self::{
     limits::Limits,
@@ -33,8 +35,8 @@ pub struct Config {
     pub stack: Option<String>,
     /// SHA-256 of the release, for people and deploys.
     pub release: Option<String>,
-    /// Where the assets are, for people.
-    pub assets_url: Option<String>,
+    /// Where the assets are.
+    pub assets_url: Option<Url>,
     /// The address to bind; unset: the instance's own with the stores on AWS, else the loopback.
     pub host: Option<IpAddr>,
     /// The API's port.
@@ -133,7 +135,7 @@ impl Config {
         let config = Self {
             stack: reader.text("GAME_STACK"),
             release: reader.text("GAME_RELEASE"),
-            assets_url: reader.text("GAME_ASSETS_URL"),
+            assets_url: assets_url(&mut reader),
             host: reader.parsed("GAME_HOST", "an IP address"),
             port: reader.number("GAME_PORT", 8080, 0, u16::MAX),
             metrics_port: reader.number("GAME_METRICS_PORT", 9100, 0, u16::MAX),
@@ -165,6 +167,14 @@ impl Config {
         let problems = reader.finish();
         if problems.is_empty() { Ok(definition) } else { Err(ConfigError { problems }) }
     }
+}
+
+fn assets_url(reader: &mut Reader<'_>) -> Option<Url> {
+    let url: Url = reader.parsed("GAME_ASSETS_URL", "an address such as https://assets.example.com")?;
+    if !matches!(url.scheme(), "http" | "https") {
+        reader.wrong("GAME_ASSETS_URL", format_args!("{url} is neither http nor https"));
+    }
+    Some(url)
 }
 
 fn definition(

@@ -19,6 +19,7 @@ use tower::ServiceExt as _;
 
 use super::faults::{FaultyLog, FaultyRanking};
 use crate::{
+    assets::Assets,
     config::Limits,
     domain::{
         Definition, Game, Rules,
@@ -141,13 +142,20 @@ impl Server {
     }
 
     pub async fn limited(directory: Arc<TempDir>, items: Vec<CatalogueItem>, limits: Limits, rates: Rates) -> Self {
-        Self::made(directory, items, limits, rates, |_| AppStores::default()).await
+        Self::made(directory, items, limits, rates, None, |_| AppStores::default()).await
     }
 
     /// A server that takes the receipts of these stores.
     pub async fn selling(stores: impl FnOnce(&World) -> AppStores) -> Self {
         let directory = Arc::new(tempfile::tempdir().expect("a directory"));
-        Self::made(directory, Catalogue::starter(), Limits::default(), Rates::default(), stores).await
+        Self::made(directory, Catalogue::starter(), Limits::default(), Rates::default(), None, stores).await
+    }
+
+    /// A server whose assets are at this address.
+    pub async fn publishing(assets: Assets) -> Self {
+        let (directory, limits) = (Arc::new(tempfile::tempdir().expect("a directory")), Limits::default());
+        let stores = |_: &World| AppStores::default();
+        Self::made(directory, Catalogue::starter(), limits, Rates::default(), Some(assets), stores).await
     }
 
     async fn made(
@@ -155,6 +163,7 @@ impl Server {
         items: Vec<CatalogueItem>,
         limits: Limits,
         rates: Rates,
+        assets: Option<Assets>,
         app_stores: impl FnOnce(&World) -> AppStores,
     ) -> Self {
         let stores = embedded::open(directory.path()).await.expect("stores");
@@ -183,6 +192,7 @@ impl Server {
             game,
             health,
             app_stores,
+            assets,
             rates: RateLimits::new(rates),
             operator_key: SecretString::from(OPERATOR),
         });

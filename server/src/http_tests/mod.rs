@@ -11,6 +11,7 @@ mod google;
 mod health;
 mod hostile;
 mod log;
+mod manifest;
 mod openapi;
 mod overload;
 mod problems;

@@ -10,7 +10,7 @@ use serde::Serialize;
 use utoipa::ToSchema;
 use utoipa_axum::{router::OpenApiRouter, routes};
 
-use crate::{error::ProblemDocument, extract::Caller, state::Shared};
+use crate::{error::ProblemDocument, extract::Caller, routes::matches, state::Shared};
 
 /// What can be bought.
 #[derive(Serialize, ToSchema)]
@@ -37,11 +37,6 @@ pub struct CatalogItem {
     /// `stackable`: bought without a slot; `slot`: with one; `any`: as the buyer likes.
     #[schema(example = "any")]
     placement: &'static str,
-}
-
-fn matches(headers: &HeaderMap, etag: &str) -> bool {
-    let sent = headers.get_all(header::IF_NONE_MATCH).iter().filter_map(|value| value.to_str().ok());
-    sent.flat_map(|value| value.split(',')).map(str::trim).any(|tag| tag == "*" || tag.trim_start_matches("W/") == etag)
 }
 
 /// What can be bought, with an ETag.

@@ -147,10 +147,10 @@ pub(super) const STATEMENTS: &[Statement] = &[
         "arn:{partition}:dynamodb:{region}:{account}:table/{stack}*/backup/*",
     ] },
     Statement { sid: "Buckets", only: Only::Listed, actions: &[
-        "s3:CreateBucket", "s3:DeleteBucket", "s3:DeleteBucketPolicy", "s3:DeleteObject", "s3:DeleteObjectVersion",
+        "s3:AbortMultipartUpload", "s3:CreateBucket", "s3:DeleteBucket", "s3:DeleteBucketPolicy", "s3:DeleteObject", "s3:DeleteObjectVersion",
         "s3:GetBucketOwnershipControls", "s3:GetBucketPolicy", "s3:GetBucketPublicAccessBlock", "s3:GetBucketTagging",
         "s3:GetBucketVersioning", "s3:GetEncryptionConfiguration", "s3:GetLifecycleConfiguration", "s3:GetObject",
-        "s3:ListBucket", "s3:ListBucketVersions", "s3:PutBucketOwnershipControls", "s3:PutBucketPolicy",
+        "s3:ListBucket", "s3:ListBucketMultipartUploads", "s3:ListBucketVersions", "s3:PutBucketOwnershipControls", "s3:PutBucketPolicy",
         "s3:PutBucketPublicAccessBlock", "s3:PutBucketTagging", "s3:PutBucketVersioning", "s3:PutEncryptionConfiguration",
         "s3:PutLifecycleConfiguration", "s3:PutObject", "s3:TagResource",
     ], resources: &["arn:{partition}:s3:::{stack50}*", "arn:{partition}:s3:::{stack50}*/*"] },
@@ -203,7 +203,9 @@ pub(super) const STATEMENTS: &[Statement] = &[
         "acm:AddTagsToCertificate", "acm:RequestCertificate", "cloudfront:CreateDistribution", "cloudfront:TagResource",
     ] },
     Statement { sid: "EdgeChange", only: Only::Tagged, actions: &[
-        "acm:DeleteCertificate", "acm:DescribeCertificate", "acm:RemoveTagsFromCertificate", "cloudfront:DeleteDistribution", "cloudfront:GetDistribution",
+        "acm:DeleteCertificate", "acm:DescribeCertificate", "acm:RemoveTagsFromCertificate",
+        "cloudfront:CreateInvalidation", "cloudfront:DeleteDistribution", "cloudfront:GetDistribution",
+        "cloudfront:GetInvalidation",
         "cloudfront:GetDistributionConfig", "cloudfront:UntagResource", "cloudfront:UpdateDistribution",
     ], resources: &["arn:{partition}:acm:*:{account}:certificate/*", "arn:{partition}:cloudfront::{account}:distribution/*"] },
     // Whose they are is seen by their tags alone.

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use crate::blueprint::{Blueprint, Servers};
-use crate::kinds::{Place, Ref};
+use crate::kinds::{Place, Ref, distribution};
 use crate::release::user_data::GAME_FILE;
 
 /// The server's environment: where its stores are. Secrets go by name. Read replicas are left out, so that adding one
@@ -21,6 +21,9 @@ pub(super) fn environment(blueprint: &Blueprint, servers: &Servers, place: &Plac
     set("GAME_LOG_GROUP", Ref::to("log-group/servers", "name"));
     if place.game_file.is_some() {
         set("GAME_FILE", GAME_FILE.into());
+    }
+    if blueprint.assets.is_some() {
+        set("GAME_ASSETS_URL", assets_url(blueprint));
     }
     if !on_aws {
         set("GAME_DATA_DIR", "/var/lib/game-server".into());
@@ -48,4 +51,14 @@ pub(super) fn environment(blueprint: &Blueprint, servers: &Servers, place: &Plac
         set("GAME_LOG_RETENTION_DAYS", log.retention_days.to_string().into());
     }
     all
+}
+
+/// Where the server finds the manifest. A name of the blueprint's own is known beforehand, so the servers need not wait for
+/// the distribution.
+fn assets_url(blueprint: &Blueprint) -> Ref {
+    let alias = blueprint.domain.as_ref().and_then(|domain| domain.assets.as_ref());
+    match alias {
+        Some(name) => format!("https://{name}").into(),
+        None => Ref::to(distribution::ADDRESS, "url"),
+    }
 }

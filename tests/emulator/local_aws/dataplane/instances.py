@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from local_aws import clock
-from local_aws.gaps import events
+from local_aws.gaps import edge, events
 from local_aws.hooks import AwsError, Request, instead
 
 from . import context, metadata, processes, root
@@ -68,6 +68,8 @@ class Instance:
             "AWS_ENDPOINT_URL": here.endpoint_url,
             "AWS_EC2_METADATA_SERVICE_ENDPOINT": self._imds.url,
             "GAME_CA_FILE": f"{root.INSIDE}/ca.pem",
+            # A service that is given a distribution's address gets the one that answers here.
+            "LOCAL_AWS_ADDRESSES": json.dumps(edge.addresses(here.endpoint_url)),
         }
         reader, writer = os.pipe()
         try:

@@ -57,6 +57,17 @@ def edge(environ: dict[str, Any]) -> Answer | None:
     return _answer(environ, kept, hit)
 
 
+def addresses(endpoint: str) -> dict[str, str]:
+    """The distributions' own addresses, each with the one that is answered here: instances look no names up."""
+    found = {}
+    for distribution in get_backend("cloudfront")[ACCOUNT]["aws"].distributions.copy().values():
+        config = distribution.distribution_config
+        bucket = config["Origins"]["Items"][0]["DomainName"].split(".s3.")[0]
+        for name in [distribution.domain_name, *(config["Aliases"].get("Items") or [])]:
+            found[f"https://{name}"] = f"{endpoint}/{bucket}"
+    return found
+
+
 def _in_front_of(bucket: str) -> Distribution | None:
     for found in get_backend("cloudfront")[ACCOUNT]["aws"].distributions.values():
         for origin in found.distribution_config["Origins"]["Items"]:

@@ -1,5 +1,6 @@
 """systemd unit files, as far as a service needs them."""
 
+import json
 import os
 import re
 import shlex
@@ -98,7 +99,8 @@ class Unit:
                 os.makedirs(path, exist_ok=True)
             if paths:
                 made[variable] = ":".join(paths)
-        return made
+        addresses = json.loads(base.get("LOCAL_AWS_ADDRESSES", "{}"))
+        return {name: addresses.get(value, value) for name, value in made.items()}
 
 
 def _assignments(text):
