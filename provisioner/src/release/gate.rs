@@ -96,7 +96,7 @@ mod tests {
     fn what_auto_scaling_gives_up_is_believed_at_once() {
         let mut gate = Gate::new(Pace::default());
         let bad = Member { is_well: false, ..member("i-1", "2", "Terminating", "draining") };
-        assert!(gate.judge(&[bad.clone()], "2", Instant::now()).is_some());
+        assert!(gate.judge(std::slice::from_ref(&bad), "2", Instant::now()).is_some());
         assert!(gate.judge(&[bad], "3", Instant::now()).is_none());
     }
 }
