@@ -13,12 +13,12 @@ BLUEPRINT ?= blueprints/rehearsal.toml
 
 export LOCAL_AWS_HOME ?= $(CACHE)/local-aws
 
-E2E_TESTS    := $(patsubst tests/%.rs,--test %,$(filter-out tests/localstack.rs,$(wildcard tests/*.rs)))
+E2E_TESTS    := $(patsubst tests/%.rs,--test %,$(filter-out tests/localstack.rs tests/deploy.rs,$(wildcard tests/*.rs)))
 SERVER_TESTS := --test stores --test process --test chaos
 # Always the whole workspace with its tests: any other choice unifies features differently and builds the SDK again.
 ALL := --workspace --all-targets --locked
 
-.PHONY: help build release man graphs up down lint fmt test test-unit test-server test-emulator test-e2e test-crash test-localstack \
+.PHONY: help build release man graphs up down lint fmt test test-unit test-server test-emulator test-e2e test-crash test-deploy test-localstack \
 	test-docs bench bench-provision test-bench setup clean
 
 help: ## this list
@@ -83,6 +83,10 @@ test-e2e: build release setup ## the built binaries against the local AWS
 test-crash: build release setup ## stop up and down at every mutating call, in four ways each: about an hour
 	LOCAL_AWS_PYTHON="$$(tests/emulator/setup.sh | tail -n 1)" PROVISION="$(DIST)/provision" \
 		$(CARGO) test --workspace --locked --test crash -- --ignored --nocapture
+
+test-deploy: build release setup ## deploys under load, releases that are broken, kills in the middle: some minutes, on a quiet machine
+	LOCAL_AWS_PYTHON="$$(tests/emulator/setup.sh | tail -n 1)" PROVISION="$(DIST)/provision" \
+		$(CARGO) test --workspace --locked --test deploy -- --test-threads=1 --nocapture
 
 test-localstack: build setup ## the cycle on LocalStack's free edition, which PyPI has
 	LOCAL_AWS_PYTHON="$$(tests/emulator/setup.sh | tail -n 1)" PROVISION="$(DIST)/provision" \
