@@ -261,8 +261,10 @@ impl Run {
         let mut connection = self.connection.clone();
         connection.region = connection.region.or_else(|| region.map(str::to_owned));
         Session::begin(&connection, self.ui.listener(), self.stop.clone()).await.map_err(|error| {
-            let help = "check the credentials (AWS_PROFILE, AWS_ACCESS_KEY_ID) and the endpoint; nothing was changed";
-            self.fail(Exit::Failed, &error, Some(help))
+            let help = "check the credentials (AWS_PROFILE, AWS_ACCESS_KEY_ID) and the endpoint";
+            let ended = self.fail(Exit::Failed, &error, Some(help));
+            self.ui.note("nothing was changed");
+            ended
         })
     }
 
