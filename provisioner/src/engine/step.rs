@@ -8,6 +8,7 @@ use serde_json::Value;
 use tokio::sync::watch;
 use tokio::time::Instant;
 
+use super::compare::same;
 use super::desired::{references, resolve};
 use super::events::{Event, Listener};
 use super::plan::{TAGS, same};
@@ -236,8 +237,10 @@ fn may_pass(error: &Error, passes: fn(&str, &str) -> bool) -> bool {
 }
 
 fn differing(kind: &dyn AnyKind, live: &Observed, props: &Value) -> Vec<String> {
-    let differs =
-        |name: &str| !same(live.props.get(name).unwrap_or(&Value::Null), props.get(name).unwrap_or(&Value::Null));
+    let differs = |name: &str| {
+        !same(live.props.get(name).unwrap_or(&Value::Null), props.get(name).unwrap_or(&Value::Null))
+            && !kind.tolerates(name, &live.props, props)
+    };
     kind.fields()
         .into_iter()
         .filter(|(name, effect)| matches!(effect, Effect::Update(_)) && differs(name))
