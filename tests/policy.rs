@@ -145,13 +145,14 @@ fn push_and_take_away(aws: &LocalAws, blueprint: &str) {
 fn every_call_is_in_the_policy_and_nothing_else_without_a_reason() {
     let aws = LocalAws::start(&["--no-waits", "--control-plane-only"]);
     let allowed = actions(&aws.done(&["policy"]).json());
-    let text = rehearsal();
+    let text = edit(&rehearsal(), &[("engine_version = \"8.4\"", "engine_version = \"8.4.4\"")]);
     let tagged = |tags: &str| format!("{}\n[tags]\n{tags}\n", without(&text, "tags"));
     let before = aws.blueprint("before.toml", &tagged("team = \"blue\""));
     let larger = edit(
         &tagged("owner = \"ops\""),
         &[
             ("read_replicas = 1", "read_replicas = 2"),
+            ("engine_version = \"8.4.4\"", "engine_version = \"8.4.5\""),
             ("db.t4g.micro", "db.t4g.small"),
             ("t3.small", "t3.medium"),
             ("min = 2", "min = 3"),

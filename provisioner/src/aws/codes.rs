@@ -86,6 +86,8 @@ pub fn is_not_visible_yet(code: &str, message: &str) -> bool {
         "PriorRequestNotComplete",
         "ResourceContention",
         "ScalingActivityInProgress",
+        // Replicas are upgraded first; those that are on their way out count until they are gone.
+        "DBUpgradeDependencyFailure",
     ];
     EXACT.contains(&code)
         || (code == "ValidationError" && message.contains("Invalid IAM Instance Profile"))

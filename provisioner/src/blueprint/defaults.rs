@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 
 use super::model::{
-    Architecture, Assets, Blueprint, Cache, CacheEngine, Database, HttpMode, Log, PriceClass, Servers, StackSection,
-    Thresholds,
+    Apply, Architecture, Assets, Blueprint, Cache, CacheEngine, Database, HttpMode, Log, PriceClass, Servers,
+    StackSection, Thresholds,
 };
 use super::network::{Nat, Network, ZoneSpec};
 
@@ -69,6 +69,7 @@ impl Default for Database {
             backup_days: 7,
             deletion_protection: true,
             tls: true,
+            apply: Apply::Now,
         }
     }
 }
@@ -81,6 +82,7 @@ impl Default for Cache {
             node_type: "cache.t4g.micro".into(),
             replicas: 0,
             tls: true,
+            apply: Apply::Now,
         }
     }
 }

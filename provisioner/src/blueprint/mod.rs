@@ -18,8 +18,8 @@ mod tests;
 
 pub use findings::{BlueprintErrors, Finding};
 pub use model::{
-    Alarms, Architecture, Assets, Blueprint, Cache, CacheEngine, Database, Domain, HttpMode, Log, PriceClass, Servers,
-    StackSection, Thresholds,
+    Alarms, Apply, Architecture, Assets, Blueprint, Cache, CacheEngine, Database, Domain, HttpMode, Log, PriceClass,
+    Servers, StackSection, Thresholds,
 };
 pub use network::{LONGEST_PREFIX, MAX_ZONES, Nat, Network, Subnet, Tier, ZoneSpec};
 pub use parse::{load, parse};

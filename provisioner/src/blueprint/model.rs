@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use super::network::Network;
 
@@ -47,6 +47,17 @@ pub struct StackSection {
     pub drills: bool,
 }
 
+/// When changes of database and cache that interrupt take effect.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Apply {
+    /// When `up` makes them.
+    #[default]
+    Now,
+    /// In the next weekly maintenance window.
+    MaintenanceWindow,
+}
+
 /// `[database]`: RDS for MySQL. Storage is gp3 and always encrypted.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Database {
@@ -66,6 +77,8 @@ pub struct Database {
     pub deletion_protection: bool,
     /// Connections must be encrypted.
     pub tls: bool,
+    /// When changes that interrupt take effect.
+    pub apply: Apply,
 }
 
 impl Database {
@@ -111,6 +124,8 @@ pub struct Cache {
     pub replicas: u8,
     /// Connections are encrypted and need the AUTH token.
     pub tls: bool,
+    /// When changes that interrupt take effect.
+    pub apply: Apply,
 }
 
 impl Cache {

@@ -105,7 +105,7 @@ fn changed(kind: &dyn AnyKind, left: &serde_json::Value, live: &Observed) -> Vec
         // A field that the last run did not know yet says nothing.
         let Some(before) = left.get(name) else { continue };
         let after = live.props.get(name).unwrap_or(&null);
-        if effect != Effect::Ignore && !same(before, after) {
+        if effect != Effect::Ignore && !same(before, after) && !kind.moved_by_itself(name, left, &live.props) {
             fields.push(FieldChange {
                 name: name.to_owned(),
                 before: Some(before.clone()),

@@ -7,7 +7,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 pub(super) use change::half;
 pub use change::same;
-use change::{compare, create, delete, extra_change, rounded, tag_change};
+use change::{compare, create, delete, extra_change, refused, rounded, tag_change};
 pub use document::{Action, FieldChange, Plan, PlannedChange, TAGS};
 
 use super::desired::{Desired, resolve};
@@ -35,6 +35,7 @@ pub fn plan(stack: &Stack, desired: &Desired, inventory: &Inventory, times: &Tim
             }
             Some(live) => match compare(kind, live, &wanted, tag_change(kind, live, desired, inventory), times) {
                 Some(change) => {
+                    findings.extend(refused(kind, &change, live, &wanted));
                     changes.insert(address.to_owned(), change);
                 }
                 None if matches!(live.state, State::Pending(_)) => awaited.push(address.to_owned()),

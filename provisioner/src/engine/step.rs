@@ -236,8 +236,10 @@ fn may_pass(error: &Error, passes: fn(&str, &str) -> bool) -> bool {
 }
 
 fn differing(kind: &dyn AnyKind, live: &Observed, props: &Value) -> Vec<String> {
-    let differs =
-        |name: &str| !same(live.props.get(name).unwrap_or(&Value::Null), props.get(name).unwrap_or(&Value::Null));
+    let differs = |name: &str| {
+        !same(live.props.get(name).unwrap_or(&Value::Null), props.get(name).unwrap_or(&Value::Null))
+            && !kind.tolerates(name, &live.props, props)
+    };
     kind.fields()
         .into_iter()
         .filter(|(name, effect)| matches!(effect, Effect::Update(_)) && differs(name))

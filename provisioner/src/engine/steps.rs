@@ -129,8 +129,10 @@ impl Builder<'_> {
         for (address, needs) in desired.needs.iter().filter(|(address, _)| !tags_only.contains(address.as_str())) {
             let Some(&dependant) = self.make.get(address) else { continue };
             let needs = needs.iter().filter(|need| !tags_only.contains(need.as_str()));
-            for need in needs.filter_map(|need| self.make.get(need)) {
-                graph.update_edge(*need, dependant, ());
+            for &need in needs.filter_map(|need| self.make.get(need)) {
+                let (first, second) =
+                    if goes_first(&graph[dependant], &graph[need]) { (dependant, need) } else { (need, dependant) };
+                graph.update_edge(first, second, ());
             }
         }
         let changes: BTreeMap<&str, &PlannedChange> = plan.changes.iter().map(|c| (c.address.as_str(), c)).collect();
@@ -158,6 +160,14 @@ impl Builder<'_> {
             }
         }
     }
+}
+
+/// Whether `step` changes something that is changed in it before it is changed in what it depends on.
+fn goes_first(step: &Step, needed: &Step) -> bool {
+    let first = crate::kinds::named(step.kind).map_or(&[] as &[&str], |kind| kind.updated_first());
+    let updates =
+        |step: &Step, field: &str| step.doing == Doing::Update && step.fields.iter().any(|name| name == field);
+    first.iter().any(|field| updates(step, field) && updates(needed, field))
 }
 
 /// Whether a replaced node's successor is made before it goes: where its kind says so, and nothing that the successor

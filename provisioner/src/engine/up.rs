@@ -16,8 +16,8 @@ use super::session::{Recording, Session};
 use super::step::{Ground, StepError};
 use super::{preflight, steps, zones};
 use crate::aws::error::CallError;
-use crate::blueprint::Blueprint;
-use crate::kinds::{Cx, Options, Place};
+use crate::blueprint::{Apply, Blueprint};
+use crate::kinds::{Cx, InWindow, Options, Place};
 
 /// Why `plan` or `up` ended early.
 #[derive(Debug, thiserror::Error)]
@@ -100,6 +100,7 @@ impl<'a> Asked<'a> {
 
     async fn look(&self) -> Result<Planned, UpError> {
         let mut cx = self.session.context(self.place.stack.clone(), self.blueprint.tags.clone(), self.options);
+        cx.in_window = in_window(self.blueprint);
         let seen = picture(&mut cx).await?;
         self.plan(cx, seen).await
     }
@@ -167,6 +168,15 @@ impl<'a> Asked<'a> {
                 Err(error)
             }
         }
+    }
+}
+
+/// What the blueprint lets wait for its maintenance window.
+fn in_window(blueprint: &Blueprint) -> InWindow {
+    let waits = |apply: Option<Apply>| apply == Some(Apply::MaintenanceWindow);
+    InWindow {
+        database: waits(blueprint.database.as_ref().map(|database| database.apply)),
+        cache: waits(blueprint.cache.as_ref().map(|cache| cache.apply)),
     }
 }
 

@@ -211,6 +211,8 @@ fn change(address: &str, action: Action, fields: &[(&str, serde_json::Value, ser
         id: None,
         data: None,
         overwrites_drift: false,
+        players: None,
+        window: None,
     }
 }
 

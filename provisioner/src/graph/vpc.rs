@@ -112,7 +112,7 @@ fn database(subject: &Subject, zones: usize) -> Option<Band> {
     let replicas = subject.of_kind("db_replica");
     let first = instances.first().or(replicas.first())?;
     let storage = format!("{} GiB {}", first.number("storage_gb"), first.text("storage_type"));
-    let title = format!("RDS for MySQL {}", first.text("engine_major"));
+    let title = format!("RDS for MySQL {}", first.text("engine_version"));
     let band = card(subject, "database", "RDS", Family::Data, title);
     let band = band.line(first.text("instance_class")).line(storage).line(backups(first.number("backup_days")));
     let mut members = vec![(0, member("database/primary", "RDS", "primary", band.mark))];

@@ -73,6 +73,15 @@ pub struct Options {
     pub skip_preflight: bool,
 }
 
+/// What may wait for its maintenance window, and is ready without having been changed.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct InWindow {
+    /// The database.
+    pub database: bool,
+    /// The cache.
+    pub cache: bool,
+}
+
 /// Everything a step may use.
 pub struct Cx {
     /// The clients.
@@ -85,6 +94,8 @@ pub struct Cx {
     pub dropped_tags: BTreeSet<String>,
     /// Options of this run.
     pub options: Options,
+    /// What may wait.
+    pub in_window: InWindow,
     /// The binary to upload, where there is one.
     pub artifact: Option<Artifact>,
     /// The game file to upload, where there is one.
@@ -145,6 +156,7 @@ impl Cx {
             free_tags,
             dropped_tags: BTreeSet::new(),
             options,
+            in_window: InWindow::default(),
             artifact: None,
             game_file: None,
             claims: Vec::new(),

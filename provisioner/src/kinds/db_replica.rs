@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use super::db_instance::{self, Common, common_changes, outputs, progress, refuse_storage, state, unprotect};
 use super::log_group::{DATABASE_LOGS, database_log_address};
-use super::{Attrs, Change, Created, Cx, Error, Field, Impact, Kind, Live, Phase, Place, Progress, Ref, Result, State, Tagged};
+use super::{Attrs, Change, Created, Cx, Error, Field, Impact, Kind, Live, Notice, Phase, Place, Progress, Ref, Result, State, Tagged};
 use super::Want;
 use crate::aws::error::CallError;
 use crate::blueprint::Blueprint;
@@ -45,22 +45,25 @@ impl Kind for DbReplica {
     const TAGGED: Tagged = Tagged::Rds("db");
     const FIELDS: &'static [Field<Op>] = &[
         Field::replace("name"),
-        Field::ignore("engine_version"),
-        Field::update("engine_major", Op::Modify, Impact::Failover),
+        Field::update("engine_version", Op::Modify, Impact::InPlace),
         Field::update("minor_upgrades", Op::Modify, Impact::None),
-        Field::update("instance_class", Op::Modify, Impact::Failover),
+        Field::update("instance_class", Op::Modify, Impact::InPlace),
         Field::update("storage_gb", Op::Modify, Impact::InPlace),
         Field::update("storage_type", Op::Modify, Impact::InPlace),
         Field::update("multi_az", Op::Modify, Impact::InPlace),
         Field::update("deletion_protection", Op::Modify, Impact::None),
         Field::update("tagged_snapshots", Op::Modify, Impact::None),
         Field::update("public", Op::Modify, Impact::InPlace),
-        Field::update("certificate_authority", Op::Modify, Impact::Failover),
+        Field::update("certificate_authority", Op::Modify, Impact::InPlace),
         Field::update("log_exports", Op::Modify, Impact::None),
         Field::update("parameter_group", Op::Modify, Impact::InPlace),
         Field::update("security_groups", Op::Modify, Impact::InPlace),
+        Field::update("waiting", Op::Modify, Impact::InPlace),
+        Field::ignore("apply"),
         Field::replace("source"),
     ];
+    // RDS upgrades a source only after its replicas; and a replica that is larger than its source keeps up with it.
+    const UPDATED_FIRST: &'static [&'static str] = &["engine_version", "instance_class"];
     const AFTER: &'static [&'static str] =
         &["db_instance", "db_parameter_group", "db_subnet_group", "log_group", "security_group"];
 
@@ -92,6 +95,19 @@ impl Kind for DbReplica {
 
     fn limit(&self, _phase: Phase) -> Duration {
         Duration::from_secs(3600)
+    }
+
+    fn tolerates(&self, field: &str, live: &Spec, want: &Spec) -> bool {
+        live.common.tolerates(field, &want.common)
+    }
+
+    fn moved_by_itself(&self, field: &str, was: &Spec, is: &Spec) -> bool {
+        Common::moved_by_itself(&was.common, field, &is.common)
+    }
+
+    /// The servers read from replicas only what may lag, and from the primary where a replica is away.
+    fn notice(&self, _fields: &[&str], _live: &Spec, _want: &Spec) -> Option<Notice> {
+        Some(Notice { players: "nothing".into(), window: None })
     }
 
     async fn list(&self, cx: &Cx) -> Result<Vec<Live<Spec>>> {
@@ -142,27 +158,17 @@ impl Kind for DbReplica {
     }
 
     async fn ready(&self, cx: &Cx, _address: &str, id: &str) -> Result<Progress> {
-        progress(cx, id).await
+        progress(cx, id, false).await
     }
 
     async fn update(&self, cx: &Cx, op: Op, change: &Change<'_, Spec>) -> Result<()> {
         let Op::Modify = op;
-        let want = &change.want.common;
-        // An upgrade of the source, which comes first, has taken its replicas along.
-        let Some(live) = db_instance::describe(cx, &change.live.id).await? else { return Ok(()) };
-        let live = db_instance::common(&live);
-        let done = |field: &String| match field.as_str() {
-            "engine_major" => live.engine_major == want.engine_major,
-            "parameter_group" => live.parameter_group == want.parameter_group,
-            _ => false,
-        };
-        let fields: Vec<String> = change.fields.iter().filter(|field| !done(field)).cloned().collect();
-        if fields.is_empty() {
-            return Ok(());
-        }
-        refuse_storage(&fields, &live, want)?;
+        let (live, want) = (&change.live.spec.common, &change.want.common);
+        refuse_storage(change.fields, live, want)?;
+        let waited = live.waiting.iter().filter(|_| change.fields.iter().any(|field| field == "waiting"));
+        let fields: Vec<String> = change.fields.iter().chain(waited).cloned().collect();
         let call = cx.aws.rds.modify_db_instance().db_instance_identifier(&change.live.id).apply_immediately(true);
-        common_changes(call, &fields, &live, want).send().await?;
+        common_changes(call, &fields, live, want).send().await?;
         Ok(())
     }
 

@@ -8,7 +8,7 @@ use serde_json::Value;
 
 use super::context::{Cx, Place};
 use super::error::{Error, Result};
-use super::kind::{Change, Created, Impact, Kind, Live, OnChange, Phase, Progress, ReplaceOrder, State, Want};
+use super::kind::{Change, Created, Impact, Kind, Live, Notice, OnChange, Phase, Progress, ReplaceOrder, State, Want};
 use super::spec::Attrs;
 use super::tagging::Tagged;
 use crate::blueprint::Blueprint;
@@ -89,6 +89,16 @@ pub trait AnyKind: Send + Sync {
     fn limit(&self, phase: Phase) -> Duration;
     /// See [`Kind::impact`].
     fn impact(&self, field: &str, planned: Impact, live: &Value) -> Impact;
+    /// See [`Kind::UPDATED_FIRST`].
+    fn updated_first(&self) -> &'static [&'static str];
+    /// See [`Kind::tolerates`].
+    fn tolerates(&self, field: &str, live: &Value, want: &Value) -> bool;
+    /// See [`Kind::moved_by_itself`].
+    fn moved_by_itself(&self, field: &str, was: &Value, is: &Value) -> bool;
+    /// See [`Kind::refused`].
+    fn refused(&self, live: &Value, want: &Value) -> Option<String>;
+    /// See [`Kind::notice`].
+    fn notice(&self, fields: &[&str], live: &Value, want: &Value) -> Option<Notice>;
     /// See [`Kind::list`].
     fn list<'a>(&'a self, cx: &'a Cx) -> BoxFuture<'a, Result<Vec<Observed>>>;
     /// See [`Kind::create`]; `props` hold values only.
@@ -114,6 +124,10 @@ pub trait AnyKind: Send + Sync {
 fn spec_of<K: Kind>(address: &str, props: &Value) -> Result<K::Spec> {
     serde_json::from_value(props.clone())
         .map_err(|source| Error::Json { what: format!("the spec of {address} ({})", K::NAME), source })
+}
+
+fn both<K: Kind>(one: &Value, other: &Value) -> Option<(K::Spec, K::Spec)> {
+    Some((spec_of::<K>("", one).ok()?, spec_of::<K>("", other).ok()?))
 }
 
 fn live_of<K: Kind>(observed: &Observed) -> Result<Live<K::Spec>> {
@@ -178,6 +192,21 @@ impl<K: Kind> AnyKind for K {
     }
     fn impact(&self, field: &str, planned: Impact, live: &Value) -> Impact {
         spec_of::<K>("", live).map_or(planned, |live| Kind::impact(self, field, planned, &live))
+    }
+    fn updated_first(&self) -> &'static [&'static str] {
+        K::UPDATED_FIRST
+    }
+    fn tolerates(&self, field: &str, live: &Value, want: &Value) -> bool {
+        both::<K>(live, want).is_some_and(|(live, want)| Kind::tolerates(self, field, &live, &want))
+    }
+    fn moved_by_itself(&self, field: &str, was: &Value, is: &Value) -> bool {
+        both::<K>(was, is).is_some_and(|(was, is)| Kind::moved_by_itself(self, field, &was, &is))
+    }
+    fn refused(&self, live: &Value, want: &Value) -> Option<String> {
+        both::<K>(live, want).and_then(|(live, want)| Kind::refused(self, &live, &want))
+    }
+    fn notice(&self, fields: &[&str], live: &Value, want: &Value) -> Option<Notice> {
+        both::<K>(live, want).and_then(|(live, want)| Kind::notice(self, fields, &live, &want))
     }
     fn list<'a>(&'a self, cx: &'a Cx) -> BoxFuture<'a, Result<Vec<Observed>>> {
         Box::pin(async move {

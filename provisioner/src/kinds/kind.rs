@@ -37,6 +37,15 @@ pub enum Impact {
     DataLost,
 }
 
+/// What a change means to those who play, and when it takes effect.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Notice {
+    /// What players notice, in words.
+    pub players: String,
+    /// The maintenance window that it waits for, in UTC; `None`: it takes effect at once.
+    pub window: Option<String>,
+}
+
 /// What happens when a field differs.
 #[derive(Debug, Clone, Copy)]
 pub enum OnChange<Op> {
@@ -201,6 +210,8 @@ pub trait Kind: Send + Sync + 'static {
     const DATA: Option<&'static str> = None;
     /// Attributes that an update changes (a launch template's `version`): whoever refers to them is updated too.
     const CHANGED_BY_UPDATE: &'static [&'static str] = &[];
+    /// Fields that are changed here before they are changed in what this refers to, where both are.
+    const UPDATED_FIRST: &'static [&'static str] = &[];
     /// Which half of a replacement comes first.
     const REPLACE: ReplaceOrder = ReplaceOrder::DeleteFirst;
 
@@ -229,6 +240,30 @@ pub trait Kind: Send + Sync + 'static {
     fn impact(&self, field: &str, planned: Impact, live: &Self::Spec) -> Impact {
         let _ = (field, live);
         planned
+    }
+
+    /// Whether a difference of `field` is none to mend: what is there is within what is wanted.
+    fn tolerates(&self, field: &str, live: &Self::Spec, want: &Self::Spec) -> bool {
+        let _ = (field, live, want);
+        false
+    }
+
+    /// Whether AWS itself, and nobody else, changed `field` since the last run: that is no drift.
+    fn moved_by_itself(&self, field: &str, was: &Self::Spec, is: &Self::Spec) -> bool {
+        let _ = (field, was, is);
+        false
+    }
+
+    /// Why AWS cannot make `want` out of `live`, and the way out: found before anything is changed.
+    fn refused(&self, live: &Self::Spec, want: &Self::Spec) -> Option<String> {
+        let _ = (live, want);
+        None
+    }
+
+    /// What an update of `fields` means to players, where the kind knows.
+    fn notice(&self, fields: &[&str], live: &Self::Spec, want: &Self::Spec) -> Option<Notice> {
+        let _ = (fields, live, want);
+        None
     }
 
     /// Everything of this kind that carries the stack's tags, in as few calls as the service allows.

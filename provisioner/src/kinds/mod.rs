@@ -11,10 +11,12 @@ pub mod spec;
 mod tagging;
 mod tokened;
 
-pub use context::{Claim, Cx, Options, Place};
+pub use context::{Claim, Cx, InWindow, Options, Place};
 pub use erased::{AnyKind, Effect, Node, Observed};
 pub use error::{Error, Result};
-pub use kind::{Change, Created, Field, Impact, Kind, Live, OnChange, Phase, Progress, ReplaceOrder, State, Want};
+pub use kind::{
+    Change, Created, Field, Impact, Kind, Live, Notice, OnChange, Phase, Progress, ReplaceOrder, State, Want,
+};
 pub use spec::{Attrs, Ref, attrs};
 pub use tagging::{Tagged, tag};
 

@@ -2,8 +2,9 @@
 
 mod modify;
 mod read;
+mod upgrade;
 
-pub use read::describe;
+pub use read::{describe, waiting};
 
 use std::time::Duration;
 
@@ -11,11 +12,11 @@ use secrecy::ExposeSecret;
 use serde::{Deserialize, Serialize};
 
 use super::{
-    Attrs, Change, Created, Cx, Error, Field, Impact, Kind, Live, Phase, Place, Progress, Ref, Result, State, Want,
+    Attrs, Change, Created, Cx, Error, Field, Impact, Kind, Live, Notice, Phase, Place, Progress, Ref, Result, State, Want,
     cache_parameter_group, cache_subnet_group, secret, Tagged};
 use crate::aws::error::{CallError, GoneOk};
 use crate::aws::stack::{NameRule, Stack};
-use crate::blueprint::Blueprint;
+use crate::blueprint::{Apply, Blueprint};
 
 /// Its address.
 pub const ADDRESS: &str = "cache";
@@ -30,10 +31,8 @@ pub struct Spec {
     pub name: String,
     /// `redis` or `valkey`.
     pub engine: String,
-    /// The version to begin with; minor ones follow by themselves.
+    /// The version, at least: later minor ones follow by themselves.
     pub engine_version: String,
-    /// The major version.
-    pub engine_major: String,
     /// Type of every node.
     pub node_type: String,
     /// Replicas beside the primary.
@@ -56,12 +55,18 @@ pub struct Spec {
     pub security_groups: Vec<Ref>,
     /// The port.
     pub port: i32,
+    /// When ElastiCache makes what waits; ElastiCache chooses it.
+    pub maintenance_window: String,
+    /// Fields whose values wait for the maintenance window. They count as the live ones.
+    pub waiting: Vec<String>,
+    /// When changes take effect; of a live one, the default.
+    pub apply: Apply,
 }
 
 /// How a live one can be changed.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub enum Op {
-    /// Major version and parameter group, which go together.
+    /// Engine, version and parameter group, which go together.
     Engine,
     /// The node type.
     NodeType,
@@ -69,6 +74,8 @@ pub enum Op {
     Replicas,
     /// The security groups.
     SecurityGroups,
+    /// What waits is made now.
+    Waiting,
 }
 
 /// The replication group's id; its members are `<id>-001`, `<id>-002`, ...
@@ -88,9 +95,8 @@ impl Kind for ReplicationGroup {
     const TAGGED: Tagged = Tagged::ElastiCache("replicationgroup");
     const FIELDS: &'static [Field<Op>] = &[
         Field::replace("name"),
-        Field::replace("engine"),
-        Field::ignore("engine_version"),
-        Field::update("engine_major", Op::Engine, Impact::Failover),
+        Field::update("engine", Op::Engine, Impact::Failover),
+        Field::update("engine_version", Op::Engine, Impact::Failover),
         Field::update("parameter_group", Op::Engine, Impact::InPlace),
         Field::update("node_type", Op::NodeType, Impact::Rolling),
         Field::update("replicas", Op::Replicas, Impact::InPlace),
@@ -102,17 +108,18 @@ impl Kind for ReplicationGroup {
         Field::replace("subnet_group"),
         Field::update("security_groups", Op::SecurityGroups, Impact::InPlace),
         Field::replace("port"),
+        Field::ignore("maintenance_window"),
+        Field::update("waiting", Op::Waiting, Impact::Failover),
+        Field::ignore("apply"),
     ];
     const AFTER: &'static [&'static str] = &["cache_subnet_group", "cache_parameter_group", "security_group", "secret"];
 
     fn desired(&self, blueprint: &Blueprint, place: &Place) -> Vec<Want<Spec>> {
         let Some(cache) = &blueprint.cache else { return Vec::new() };
-        let major = cache.engine_version.split('.').next().unwrap_or_default();
         let spec = Spec {
             name: identifier(&place.stack),
             engine: cache.engine.as_str().to_owned(),
             engine_version: cache.engine_version.clone(),
-            engine_major: major.to_owned(),
             node_type: cache.node_type.clone(),
             replicas: cache.replicas,
             automatic_failover: cache.automatic_failover(),
@@ -124,6 +131,9 @@ impl Kind for ReplicationGroup {
             parameter_group: Ref::to(cache_parameter_group::ADDRESS, "name"),
             security_groups: vec![Ref::to("security-group/cache", "id")],
             port: 6379,
+            maintenance_window: String::new(),
+            waiting: Vec::new(),
+            apply: cache.apply,
         };
         vec![Want::new(ADDRESS, spec)]
     }
@@ -131,17 +141,44 @@ impl Kind for ReplicationGroup {
     fn expected(&self, phase: Phase, spec: &Spec) -> Duration {
         Duration::from_secs(match phase {
             Phase::Create => 360 + 60 * u64::from(spec.replicas),
+            Phase::Update if spec.apply == Apply::MaintenanceWindow => 20,
             Phase::Update => 600,
             Phase::Delete => 300,
         })
     }
 
     fn class(&self, spec: &Spec) -> String {
-        format!("{} {} nodes", spec.node_type, u16::from(spec.replicas) + 1)
+        let later = if spec.apply == Apply::MaintenanceWindow { " later" } else { "" };
+        format!("{} {} nodes{later}", spec.node_type, u16::from(spec.replicas) + 1)
     }
 
     fn limit(&self, _phase: Phase) -> Duration {
         Duration::from_secs(2400)
+    }
+
+    fn impact(&self, field: &str, planned: Impact, live: &Spec) -> Impact {
+        let alone = live.replicas == 0 && ["engine", "engine_version"].contains(&field);
+        if alone { Impact::Outage } else { planned }
+    }
+
+    fn tolerates(&self, field: &str, live: &Spec, want: &Spec) -> bool {
+        match field {
+            "engine_version" => upgrade::is_within(live, want),
+            "waiting" => want.apply == Apply::MaintenanceWindow,
+            _ => false,
+        }
+    }
+
+    fn moved_by_itself(&self, field: &str, was: &Spec, is: &Spec) -> bool {
+        field == "waiting" || (field == "engine_version" && upgrade::is_within(is, was))
+    }
+
+    fn refused(&self, live: &Spec, want: &Spec) -> Option<String> {
+        upgrade::refused(live, want)
+    }
+
+    fn notice(&self, fields: &[&str], live: &Spec, want: &Spec) -> Option<Notice> {
+        Some(upgrade::notice(fields, live, want))
     }
 
     async fn list(&self, cx: &Cx) -> Result<Vec<Live<Spec>>> {

@@ -123,14 +123,24 @@ fn line(text: &mut String, change: &PlannedChange, cost: Option<&CostChange>) {
     }
     let _ = writeln!(text, "  {sign} {:<44} {}", change.address, notes.join(", ").dimmed());
     change.fields.iter().for_each(|field| field_line(text, field));
+    if let Some(players) = &change.players {
+        let _ = writeln!(text, "      {} {players}", "players notice:".cyan());
+    }
+    if let Some(window) = &change.window {
+        let _ = writeln!(text, "      {} in the maintenance window, {window}", "takes effect:".cyan());
+    }
 }
 
 fn impact(change: &PlannedChange) -> Option<String> {
     let data = change.data.unwrap_or("its data");
+    // How long is said in its own line.
+    let told = change.players.is_some();
     Some(match change.impact {
         Impact::None | Impact::Deleted => return None,
         Impact::InPlace => "in place".into(),
         Impact::Rolling => "rolling".into(),
+        Impact::Failover if told => "in place, with a failover".into(),
+        Impact::Outage if told => "in place, restarted".into(),
         Impact::Failover => "in place, with a failover (about 60 s without writes)".into(),
         Impact::Outage => "in place, restarted (about 5 to 10 min without it: nothing stands in)".into(),
         Impact::Replacement => "replacement".into(),

@@ -139,6 +139,7 @@ fn database(text: &mut String, status: &Snapshot) {
     });
     text.push('\n');
     table(text, &["DATABASE", "ROLE", "ZONE", "STANDBY", "STATUS", "CLASS", "VERSION"], rows.collect());
+    waiting(text, status.database.iter().map(|db| (&db.id, &db.waiting)));
 }
 
 fn cache(text: &mut String, status: &Snapshot) {
@@ -157,6 +158,14 @@ fn cache(text: &mut String, status: &Snapshot) {
     });
     text.push('\n');
     table(text, &["CACHE", "ROLE", "ZONE", "STATUS", "TYPE", "VERSION"], rows.collect());
+    waiting(text, status.cache.iter().map(|node| (&node.id, &node.waiting)));
+}
+
+/// What waits for the maintenance window.
+fn waiting<'a>(text: &mut String, all: impl Iterator<Item = (&'a String, &'a Vec<String>)>) {
+    for (id, waiting) in all.filter(|(_, waiting)| !waiting.is_empty()) {
+        let _ = writeln!(text, "{} waits for its maintenance window: {}", id.yellow(), waiting.join(", "));
+    }
 }
 
 /// Those that sound by name; the others are counted.

@@ -56,7 +56,7 @@ pub(super) const STATEMENTS: &[Statement] = &[
         "elasticloadbalancing:DescribeTargetGroups", "elasticloadbalancing:DescribeTargetHealth",
         "iam:GetAccountSummary", "iam:SimulatePrincipalPolicy",
         "logs:DescribeLogGroups",
-        "rds:DescribeDBInstances", "rds:DescribeDBParameterGroups", "rds:DescribeDBParameters",
+        "rds:DescribeDBEngineVersions", "rds:DescribeDBInstances", "rds:DescribeDBParameterGroups", "rds:DescribeDBParameters",
         "rds:DescribeDBSnapshots", "rds:DescribeDBSubnetGroups", "rds:DescribeOrderableDBInstanceOptions",
         "route53:GetHostedZoneCount", "route53:ListHostedZones", "route53:ListHostedZonesByName",
         "s3:ListAllMyBuckets",
@@ -129,7 +129,7 @@ pub(super) const STATEMENTS: &[Statement] = &[
         "elasticache:AddTagsToResource", "elasticache:CreateCacheParameterGroup", "elasticache:CreateCacheSubnetGroup",
         "elasticache:CreateReplicationGroup", "elasticache:DecreaseReplicaCount", "elasticache:DeleteCacheParameterGroup",
         "elasticache:DeleteCacheSubnetGroup", "elasticache:DeleteReplicationGroup", "elasticache:IncreaseReplicaCount",
-        "elasticache:ListTagsForResource", "elasticache:ModifyCacheParameterGroup", "elasticache:ModifyCacheSubnetGroup",
+        "elasticache:ListAllowedNodeTypeModifications", "elasticache:ListTagsForResource", "elasticache:ModifyCacheParameterGroup", "elasticache:ModifyCacheSubnetGroup",
         "elasticache:ModifyReplicationGroup", "elasticache:RemoveTagsFromResource", "elasticache:ResetCacheParameterGroup",
     ], resources: &[
         "arn:{partition}:elasticache:{region}:{account}:replicationgroup:{stack31}*",

@@ -1,7 +1,7 @@
 //! `[cache]`
 
 use super::types::{Service, instance_type};
-use crate::blueprint::model::{Cache, CacheEngine};
+use crate::blueprint::model::{Apply, Cache, CacheEngine};
 use crate::blueprint::problem::{Problem, not_one_of};
 use crate::blueprint::reader::Section;
 use crate::blueprint::schema::{Key, Takes};
@@ -12,8 +12,9 @@ const ENGINE_VERSION: Key =
 const NODE_TYPE: Key = Key::new("node_type", Takes::Text("an ElastiCache node type"), "\"cache.t4g.micro\"");
 const REPLICAS: Key = Key::new("replicas", Takes::Integer(0, 5), "0");
 const TLS: Key = Key::new("tls", Takes::Boolean, "true");
+const APPLY: Key = Key::new("apply", Takes::OneOf(&["now", "maintenance-window"]), "\"now\"");
 
-pub const KEYS: &[&Key] = &[&ENGINE, &ENGINE_VERSION, &NODE_TYPE, &REPLICAS, &TLS];
+pub const KEYS: &[&Key] = &[&ENGINE, &ENGINE_VERSION, &NODE_TYPE, &REPLICAS, &TLS, &APPLY];
 
 const REDIS: &[&str] = &["7.1", "7.0"];
 const VALKEY: &[&str] = &["8.0", "7.2", "8.1", "8.2"];
@@ -41,6 +42,7 @@ pub fn read(section: &mut Section<'_, '_>) -> Cache {
             .unwrap_or(default.node_type),
         replicas: section.integer(&REPLICAS).unwrap_or(default.replicas),
         tls: section.boolean(&TLS).unwrap_or(default.tls),
+        apply: section.choice(&APPLY, &[Apply::Now, Apply::MaintenanceWindow]).unwrap_or(default.apply),
     }
 }
 

@@ -1,7 +1,7 @@
 //! `[database]`
 
 use super::types::{Service, instance_type};
-use crate::blueprint::model::Database;
+use crate::blueprint::model::{Apply, Database};
 use crate::blueprint::problem::Problem;
 use crate::blueprint::reader::Section;
 use crate::blueprint::schema::{Key, Takes};
@@ -15,6 +15,7 @@ const READ_REPLICAS: Key = Key::new("read_replicas", Takes::Integer(0, 15), "0")
 const BACKUP_DAYS: Key = Key::new("backup_days", Takes::Integer(0, 35), "7");
 const DELETION_PROTECTION: Key = Key::new("deletion_protection", Takes::Boolean, "true");
 const TLS: Key = Key::new("tls", Takes::Boolean, "true");
+const APPLY: Key = Key::new("apply", Takes::OneOf(&["now", "maintenance-window"]), "\"now\"");
 
 pub const KEYS: &[&Key] = &[
     &ENGINE_VERSION,
@@ -25,6 +26,7 @@ pub const KEYS: &[&Key] = &[
     &BACKUP_DAYS,
     &DELETION_PROTECTION,
     &TLS,
+    &APPLY,
 ];
 
 /// Families too old for MySQL 8.4.
@@ -44,6 +46,7 @@ pub fn read(section: &mut Section<'_, '_>) -> Database {
         backup_days: section.integer(&BACKUP_DAYS).unwrap_or(default.backup_days),
         deletion_protection: section.boolean(&DELETION_PROTECTION).unwrap_or(default.deletion_protection),
         tls: section.boolean(&TLS).unwrap_or(default.tls),
+        apply: section.choice(&APPLY, &[Apply::Now, Apply::MaintenanceWindow]).unwrap_or(default.apply),
     }
 }
 

@@ -24,6 +24,8 @@ pub(super) fn create(kind: &dyn AnyKind, address: &str, wanted: &Value, times: &
         id: None,
         data: None,
         overwrites_drift: false,
+        players: None,
+        window: None,
     }
 }
 
@@ -42,7 +44,15 @@ pub(super) fn delete(live: &Observed, times: &Times) -> PlannedChange {
         id: Some(live.id.clone()),
         data,
         overwrites_drift: false,
+        players: None,
+        window: None,
     }
+}
+
+/// What AWS cannot change so.
+pub(super) fn refused(kind: &dyn AnyKind, change: &PlannedChange, live: &Observed, wanted: &Value) -> Option<String> {
+    let reason = kind.refused(&live.props, wanted).filter(|_| change.action == Action::Update)?;
+    Some(format!("{}: {reason}", change.address))
 }
 
 pub(super) fn extra_change(extra: &Observed, inventory: &Inventory, times: &Times) -> Result<PlannedChange, String> {
@@ -98,7 +108,7 @@ pub(super) fn compare(
     for (name, effect) in kind.fields() {
         let before = live.props.get(name).unwrap_or(&Value::Null);
         let after = wanted.get(name).unwrap_or(&Value::Null);
-        if effect == Effect::Ignore || same(before, after) {
+        if effect == Effect::Ignore || same(before, after) || kind.tolerates(name, &live.props, wanted) {
             continue;
         }
         match effect {
@@ -121,6 +131,9 @@ pub(super) fn compare(
         let names: Vec<String> = fields.iter().map(|field| field.name.clone()).collect();
         (Action::Update, impact, times.expected(kind, Phase::Update, wanted, &names))
     };
+    let names: Vec<&str> = fields.iter().map(|field| field.name.as_str()).filter(|name| *name != TAGS).collect();
+    let notice = (action == Action::Update && !names.is_empty()).then(|| kind.notice(&names, &live.props, wanted));
+    let (players, window) = notice.flatten().map_or((None, None), |notice| (Some(notice.players), notice.window));
     Some(PlannedChange {
         address: live.address.clone(),
         kind: kind.name(),
@@ -132,6 +145,8 @@ pub(super) fn compare(
         id: Some(live.id.clone()),
         data: kind.data().filter(|_| action == Action::Replace),
         overwrites_drift: false,
+        players,
+        window,
     })
 }
 

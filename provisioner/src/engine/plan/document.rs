@@ -66,6 +66,12 @@ pub struct PlannedChange {
     /// Whether it overwrites what was changed outside provision.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub overwrites_drift: bool,
+    /// What players notice of it, where that is known.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub players: Option<String>,
+    /// The maintenance window that it waits for; absent: it takes effect at once.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub window: Option<String>,
 }
 
 impl PlannedChange {

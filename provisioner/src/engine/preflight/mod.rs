@@ -4,6 +4,7 @@ mod offers;
 mod permissions;
 mod quotas;
 mod standing;
+mod upgrades;
 mod usage;
 
 use std::collections::BTreeSet;
@@ -30,8 +31,17 @@ pub async fn check(
     if !cx.options.allow_data_loss {
         plan.findings.extend(standing::guards(cx, inventory, plan).await?);
     }
+    if cx.options.skip_preflight {
+        return Ok(());
+    }
+    if plan.findings.is_empty() {
+        match upgrades::impossible(cx, blueprint, plan).await {
+            Ok(findings) => plan.findings.extend(findings),
+            Err(error) => plan.warnings.push(format!("whether upgrades are possible was not checked: {error}")),
+        }
+    }
     // What is there was made by somebody who could.
-    if cx.options.skip_preflight || !plan.changes.iter().any(|change| change.action == Action::Create) {
+    if !plan.changes.iter().any(|change| change.action == Action::Create) {
         return Ok(());
     }
     let (quotas, offers, permissions) = futures::join!(

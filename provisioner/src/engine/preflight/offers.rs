@@ -38,7 +38,7 @@ pub async fn lacking(
     Ok(findings)
 }
 
-async fn cache_version(cx: &Cx, engine: &str, version: &str) -> Result<Option<String>, CallError> {
+pub(super) async fn cache_version(cx: &Cx, engine: &str, version: &str) -> Result<Option<String>, CallError> {
     let all = cx.aws.elasticache.describe_cache_engine_versions().engine(engine).into_paginator().items().send();
     let all = match all.collect::<Result<Vec<_>, _>>().await.map_err(CallError::from) {
         Err(error) if error.lacking().is_some() => return Ok(None),

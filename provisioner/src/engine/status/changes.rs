@@ -100,7 +100,7 @@ impl Part for DatabaseInstance {
     fn words(&self) -> String {
         let standby = self.standby_zone.as_deref().map_or(String::new(), |zone| format!(", standby in {zone}"));
         let Self { role, zone, status, class, engine_version, .. } = self;
-        format!("{role} in {zone}{standby}, {status}, {class}, {engine_version}")
+        format!("{role} in {zone}{standby}, {status}, {class}, {engine_version}{}", waits(&self.waiting))
     }
 }
 
@@ -111,7 +111,8 @@ impl Part for CacheNode {
     }
     fn words(&self) -> String {
         let Self { zone, status, node_type, engine_version, .. } = self;
-        format!("{} in {zone}, {status}, {node_type}, {engine_version}", self.role.as_deref().unwrap_or("no role"))
+        let role = self.role.as_deref().unwrap_or("no role");
+        format!("{role} in {zone}, {status}, {node_type}, {engine_version}{}", waits(&self.waiting))
     }
 }
 
@@ -133,6 +134,10 @@ impl Part for Lease {
     fn words(&self) -> String {
         format!("{} since {}", self.who, self.since)
     }
+}
+
+fn waits(waiting: &[String]) -> String {
+    if waiting.is_empty() { String::new() } else { format!(", waits for its window: {}", waiting.join(", ")) }
 }
 
 /// As much of a hash as tells it from others.

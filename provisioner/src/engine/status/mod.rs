@@ -103,6 +103,8 @@ pub struct DatabaseInstance {
     pub class: String,
     /// The engine's version.
     pub engine_version: String,
+    /// What was accepted and waits for the maintenance window: `instance_class: db.m7g.large`.
+    pub waiting: Vec<String>,
 }
 
 /// A node of the cache.
@@ -121,6 +123,8 @@ pub struct CacheNode {
     pub node_type: String,
     /// The engine's version.
     pub engine_version: String,
+    /// What was accepted and waits for the maintenance window.
+    pub waiting: Vec<String>,
 }
 
 /// An alarm.

@@ -7,6 +7,10 @@ use jiff::Timestamp;
 use super::{Alarm, CacheNode, DatabaseInstance};
 use crate::kinds::{Cx, Kind, Result, alarm, db_instance, replication_group};
 
+fn told(waiting: Vec<(&str, String)>) -> Vec<String> {
+    waiting.into_iter().map(|(field, value)| format!("{field}: {value}")).collect()
+}
+
 /// The primary and its replicas. One call for every hundred instances of the account.
 pub async fn database(cx: &Cx) -> Result<Vec<DatabaseInstance>> {
     let mut all = db_instance::all(cx, db_instance::DbInstance::NAME, |_| true).await?;
@@ -22,6 +26,7 @@ pub async fn database(cx: &Cx) -> Result<Vec<DatabaseInstance>> {
             status: text(db.db_instance_status()),
             class: text(db.db_instance_class()),
             engine_version: text(db.engine_version()),
+            waiting: told(db_instance::waiting(db)),
         }
     };
     Ok(all.iter().map(|(_, db)| instance(db)).collect())
@@ -48,6 +53,7 @@ pub async fn cache(cx: &Cx) -> Result<Vec<CacheNode>> {
         status: text(cluster.cache_cluster_status()),
         node_type: text(cluster.cache_node_type()),
         engine_version: text(cluster.engine_version()),
+        waiting: told(replication_group::waiting(cluster)),
     };
     let ours = clusters.iter().filter(|cluster| cluster.replication_group_id() == Some(id.as_str()));
     let mut nodes: Vec<CacheNode> = ours.map(node).collect();

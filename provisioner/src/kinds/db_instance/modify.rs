@@ -1,27 +1,34 @@
 //! Changes of a live DB instance, in one `ModifyDBInstance` call.
 
-use std::time::Duration;
-
 use aws_sdk_rds::operation::modify_db_instance::builders::ModifyDBInstanceFluentBuilder;
 use aws_sdk_rds::types::CloudwatchLogsExportConfiguration;
 
-use super::{Common, Spec, describe};
-use crate::kinds::settle::settle;
-use crate::kinds::{Change, Cx, Error, Result, State};
+use super::common::version;
+use super::{Common, Spec};
+use crate::blueprint::Apply;
+use crate::kinds::{Change, Cx, Error, Result};
 
-/// An upgrade of a replica to another major version takes that long at the most.
-const UPGRADE_LIMIT: Duration = Duration::from_secs(3600);
+/// Fields that wait for the maintenance window where nothing is asked for at once. The others never wait.
+pub const CAN_WAIT: &[&str] = &[
+    "engine_version",
+    "instance_class",
+    "storage_gb",
+    "storage_type",
+    "multi_az",
+    "certificate_authority",
+    "backup_days",
+];
 
-/// Makes the change.
+/// Makes the change. One that is made at once takes along all that waits, so nothing is where the rest shall wait.
 pub async fn modify(cx: &Cx, change: &Change<'_, Spec>) -> Result<()> {
     let (live, want) = (&change.live.spec, change.want);
     refuse_storage(change.fields, &live.common, &want.common)?;
-    if change.fields.iter().any(|field| field == "engine_major") {
-        upgrade_replicas(cx, &change.live.id, &want.common).await?;
-    }
-    let call = cx.aws.rds.modify_db_instance().db_instance_identifier(&change.live.id).apply_immediately(true);
-    let mut call = common_changes(call, change.fields, &live.common, &want.common);
-    for field in change.fields {
+    let now = want.common.apply == Apply::Now;
+    let waited = live.common.waiting.iter().filter(|_| now && change.fields.iter().any(|field| field == "waiting"));
+    let fields: Vec<String> = change.fields.iter().chain(waited).cloned().collect();
+    let call = cx.aws.rds.modify_db_instance().db_instance_identifier(&change.live.id).apply_immediately(now);
+    let mut call = common_changes(call, &fields, &live.common, &want.common);
+    for field in &fields {
         call = match field.as_str() {
             "backup_days" => call.backup_retention_period(want.backup_days),
             "backup_window" => call.preferred_backup_window(&want.backup_window),
@@ -40,13 +47,15 @@ pub fn common_changes(
     live: &Common,
     want: &Common,
 ) -> ModifyDBInstanceFluentBuilder {
+    let is_major = version::major(&live.engine_version) != version::major(&want.engine_version);
     for field in fields {
         call = match field.as_str() {
-            // The parameter group is of the version's family, so both go together.
-            "engine_major" => call
+            // The parameter group is of the major version's family, so both go together.
+            "engine_version" if is_major => call
                 .engine_version(&want.engine_version)
                 .allow_major_version_upgrade(true)
                 .db_parameter_group_name(want.parameter_group.get()),
+            "engine_version" => call.engine_version(&want.engine_version),
             "minor_upgrades" => call.auto_minor_version_upgrade(want.minor_upgrades),
             "instance_class" => call.db_instance_class(&want.instance_class),
             "storage_gb" => call.allocated_storage(want.storage_gb),
@@ -92,43 +101,6 @@ pub fn refuse_storage(fields: &[String], live: &Common, want: &Common) -> Result
             what: format!("storage of {} is {} GiB and RDS grows it by a tenth at least", live.name, live.storage_gb),
             help: format!("set [database] storage_gb to {least} or more"),
         });
-    }
-    Ok(())
-}
-
-/// RDS upgrades a source only after its replicas.
-async fn upgrade_replicas(cx: &Cx, id: &str, want: &Common) -> Result<()> {
-    let replicas = describe(cx, id).await?.and_then(|db| db.read_replica_db_instance_identifiers).unwrap_or_default();
-    let behind = |version: Option<&str>| {
-        version.is_some_and(|version| !format!("{version}.").starts_with(&format!("{}.", want.engine_major)))
-    };
-    for replica in &replicas {
-        let found = describe(cx, replica).await?;
-        if found.is_some_and(|db| behind(db.engine_version())) {
-            cx.aws
-                .rds
-                .modify_db_instance()
-                .db_instance_identifier(replica)
-                .engine_version(&want.engine_version)
-                .allow_major_version_upgrade(true)
-                .db_parameter_group_name(want.parameter_group.get())
-                .apply_immediately(true)
-                .send()
-                .await?;
-        }
-    }
-    for replica in &replicas {
-        settle(replica, UPGRADE_LIMIT, || async {
-            Ok(match describe(cx, replica).await? {
-                Some(db) if behind(db.engine_version()) => Some("upgrading".to_owned()),
-                Some(db) => match super::state(&db) {
-                    State::Pending(state) => Some(state),
-                    _ => None,
-                },
-                None => None,
-            })
-        })
-        .await?;
     }
     Ok(())
 }

@@ -5,6 +5,7 @@ use aws_sdk_rds::types::DbInstance;
 use super::Common;
 use crate::aws::error::GoneOk;
 use crate::aws::tags::pairs;
+use crate::blueprint::Apply;
 use crate::kinds::{Attrs, Cx, Error, Progress, Result, State, attrs};
 
 /// The stack's DB instances at the addresses that `wanted` takes, in one listing.
@@ -31,25 +32,32 @@ pub async fn is_deleting(cx: &Cx, id: &str) -> Result<bool> {
 
 /// The part of its spec that instances and replicas share.
 pub fn common(db: &DbInstance) -> Common {
-    let version = db.engine_version().unwrap_or_default();
+    let waiting = waiting(db);
+    let waits = |field: &str| waiting.iter().find(|(name, _)| *name == field).map(|(_, value)| value.clone());
+    let text = |field: &str, now: Option<&str>| waits(field).unwrap_or_else(|| now.unwrap_or_default().to_owned());
     let group = db.db_parameter_groups().first().and_then(|group| group.db_parameter_group_name());
     let groups = db.vpc_security_groups().iter().filter_map(|group| group.vpc_security_group_id());
     Common {
         name: db.db_instance_identifier().unwrap_or_default().to_owned(),
-        engine_version: version.to_owned(),
-        engine_major: version.splitn(3, '.').take(2).collect::<Vec<_>>().join("."),
+        engine_version: text("engine_version", db.engine_version()),
         minor_upgrades: db.auto_minor_version_upgrade().unwrap_or(true),
-        instance_class: db.db_instance_class().unwrap_or_default().to_owned(),
-        storage_gb: db.allocated_storage().unwrap_or(0),
-        storage_type: db.storage_type().unwrap_or_default().to_owned(),
-        multi_az: db.multi_az().unwrap_or(false),
+        instance_class: text("instance_class", db.db_instance_class()),
+        storage_gb: waits("storage_gb").and_then(|gb| gb.parse().ok()).or(db.allocated_storage()).unwrap_or(0),
+        storage_type: text("storage_type", db.storage_type()),
+        multi_az: waits("multi_az").map_or(db.multi_az().unwrap_or(false), |on| on == "true"),
         deletion_protection: db.deletion_protection().unwrap_or(false),
         tagged_snapshots: db.copy_tags_to_snapshot().unwrap_or(false),
         public: db.publicly_accessible().unwrap_or(false),
-        certificate_authority: db.ca_certificate_identifier().unwrap_or_default().to_owned(),
+        certificate_authority: text("certificate_authority", db.ca_certificate_identifier()),
         log_exports: db.enabled_cloudwatch_logs_exports().to_vec(),
         parameter_group: group.unwrap_or_default().into(),
         security_groups: groups.map(Into::into).collect(),
+        // What is being changed is under way, and does not wait.
+        waiting: match state(db) {
+            State::Ready => waiting.iter().map(|(name, _)| (*name).to_owned()).collect(),
+            _ => Vec::new(),
+        },
+        apply: Apply::Now,
     }
 }
 
@@ -104,34 +112,35 @@ fn stuck(status: &str) -> Option<&'static str> {
     })
 }
 
-/// A change that has been accepted and is not in effect yet, by name.
-fn pending_change(db: &DbInstance) -> Option<&'static str> {
-    let pending = db.pending_modified_values()?;
+/// Changes that have been accepted and are not in effect yet: the field and its value.
+pub fn waiting(db: &DbInstance) -> Vec<(&'static str, String)> {
+    let Some(pending) = db.pending_modified_values() else { return Vec::new() };
+    let text = |value: Option<&str>| value.map(str::to_owned);
     let open = [
-        ("instance class", pending.db_instance_class().is_some()),
-        ("storage", pending.allocated_storage().is_some()),
-        ("storage type", pending.storage_type().is_some()),
-        ("standby", pending.multi_az().is_some()),
-        ("engine version", pending.engine_version().is_some()),
-        ("backups", pending.backup_retention_period().is_some()),
-        ("certificate", pending.ca_certificate_identifier().is_some()),
+        ("instance_class", text(pending.db_instance_class())),
+        ("storage_gb", pending.allocated_storage().map(|gb| gb.to_string())),
+        ("storage_type", text(pending.storage_type())),
+        ("multi_az", pending.multi_az().map(|on| on.to_string())),
+        ("engine_version", text(pending.engine_version())),
+        ("backup_days", pending.backup_retention_period().map(|days| days.to_string())),
+        ("certificate_authority", text(pending.ca_certificate_identifier())),
     ];
-    open.into_iter().find(|(_, is_open)| *is_open).map(|(what, _)| what)
+    open.into_iter().filter_map(|(field, value)| Some((field, value?))).collect()
 }
 
-/// One look at whether dependants can use it.
-pub async fn progress(cx: &Cx, id: &str) -> Result<Progress> {
+/// One look at whether dependants can use it. `may_wait`: what waits for the maintenance window is not waited for.
+pub async fn progress(cx: &Cx, id: &str, may_wait: bool) -> Result<Progress> {
     let Some(db) = describe(cx, id).await? else { return Ok(Progress::Pending("not visible yet".into())) };
-    look(&db).map_err(|reason| Error::Failed { resource: id.to_owned(), reason })
+    look(&db, may_wait).map_err(|reason| Error::Failed { resource: id.to_owned(), reason })
 }
 
-fn look(db: &DbInstance) -> Result<Progress, String> {
+fn look(db: &DbInstance, may_wait: bool) -> Result<Progress, String> {
     if let State::Failed(reason) = state(db) {
         return Err(format!("its status is {reason}"));
     }
     // The status follows an accepted change only after seconds.
-    if let Some(what) = pending_change(db) {
-        return Ok(Progress::Pending(format!("changing the {what}")));
+    if let Some((field, _)) = waiting(db).first().filter(|_| !may_wait) {
+        return Ok(Progress::Pending(format!("changing its {field}")));
     }
     match state(db) {
         State::Ready => Ok(Progress::Ready(outputs(db))),
@@ -171,7 +180,7 @@ mod tests {
     #[test]
     fn a_stopped_one_is_not_made_anew() {
         assert_eq!(state(&db("stopped")), State::Pending("stopped".into()));
-        let reason = look(&db("stopped")).expect_err("it does not start by itself");
+        let reason = look(&db("stopped"), false).expect_err("it does not start by itself");
         assert!(reason.contains("start-db-instance"), "{reason}");
     }
 
@@ -180,12 +189,20 @@ mod tests {
         let mut changing = db("available");
         changing.pending_modified_values =
             Some(PendingModifiedValues::builder().db_instance_class("db.m7g.large").build());
-        assert!(matches!(look(&changing), Ok(Progress::Pending(what)) if what == "changing the instance class"));
+        assert!(matches!(look(&changing, false), Ok(Progress::Pending(what)) if what == "changing its instance_class"));
+        assert!(matches!(look(&changing, true), Ok(Progress::Ready(_))), "it waits for the maintenance window");
     }
 
     #[test]
-    fn the_minor_version_is_no_part_of_the_major_one() {
-        let db = DbInstance::builder().engine_version("8.4.6").build();
-        assert_eq!(common(&db).engine_major, "8.4");
+    fn what_waits_counts_as_there() {
+        let mut waits = db("available");
+        waits.db_instance_class = Some("db.m7g.medium".into());
+        waits.pending_modified_values =
+            Some(PendingModifiedValues::builder().db_instance_class("db.m7g.large").multi_az(true).build());
+        let spec = common(&waits);
+        assert_eq!((spec.instance_class.as_str(), spec.multi_az), ("db.m7g.large", true));
+        assert_eq!(spec.waiting, ["instance_class", "multi_az"]);
+        waits.db_instance_status = Some("modifying".into());
+        assert_eq!(common(&waits).waiting, [""; 0], "it is under way");
     }
 }

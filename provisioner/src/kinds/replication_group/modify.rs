@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use super::read::{describe, state};
 use super::{Op, Spec};
+use crate::blueprint::Apply;
 use crate::kinds::settle::settle;
 use crate::kinds::{Change, Cx, Result, State};
 
@@ -12,12 +13,23 @@ const SETTLES_WITHIN: Duration = Duration::from_secs(40 * 60);
 pub(super) async fn update(cx: &Cx, op: Op, change: &Change<'_, Spec>) -> Result<()> {
     let (id, want) = (change.live.id.as_str(), change.want);
     settled(cx, id).await?;
-    let modify = || cx.aws.elasticache.modify_replication_group().replication_group_id(id).apply_immediately(true);
+    // What is made at once takes along all that waits.
+    let now = want.apply == Apply::Now;
+    let modify = || cx.aws.elasticache.modify_replication_group().replication_group_id(id).apply_immediately(now);
     match op {
         Op::Engine => {
-            let version = changed(change, "engine_major").then(|| want.engine_version.clone());
+            let engine = changed(change, "engine").then(|| want.engine.clone());
+            let version = (engine.is_some() || changed(change, "engine_version")).then(|| want.engine_version.clone());
             let group = want.parameter_group.get();
-            modify().set_engine_version(version).cache_parameter_group_name(group).send().await?;
+            let call = modify().set_engine(engine).set_engine_version(version);
+            call.cache_parameter_group_name(group).send().await?;
+            Ok(())
+        }
+        Op::Waiting => {
+            let waits = |field: &str| change.live.spec.waiting.iter().any(|name| name == field);
+            let version = waits("engine_version").then(|| want.engine_version.clone());
+            let node_type = waits("node_type").then(|| want.node_type.clone());
+            modify().set_engine_version(version).set_cache_node_type(node_type).send().await?;
             Ok(())
         }
         Op::NodeType => {

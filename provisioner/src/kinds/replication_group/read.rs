@@ -7,6 +7,7 @@ use aws_sdk_elasticache::types::{
 use super::{Spec, identifier};
 use crate::aws::error::GoneOk;
 use crate::aws::tags::pairs;
+use crate::blueprint::Apply;
 use crate::kinds::{Attrs, Cx, Live, Ref, Result, State, attrs};
 
 /// The group; `None` where there is none.
@@ -40,7 +41,8 @@ async fn first_member(cx: &Cx, group: &Group) -> Result<Option<CacheCluster>> {
 
 fn spec_of(id: &str, group: &Group, member: Option<&CacheCluster>) -> Spec {
     let text = |value: Option<&str>| value.unwrap_or_default().to_owned();
-    let engine_version = text(member.and_then(CacheCluster::engine_version));
+    let waiting = member.map(waiting).unwrap_or_default();
+    let waits = |field: &str| waiting.iter().find(|(name, _)| *name == field).map(|(_, value)| value.clone());
     let parameter_group =
         member.and_then(|m| m.cache_parameter_group()).and_then(|group| group.cache_parameter_group_name());
     let node_port = group.node_groups().first().and_then(|n| n.primary_endpoint()).and_then(|e| e.port());
@@ -48,9 +50,9 @@ fn spec_of(id: &str, group: &Group, member: Option<&CacheCluster>) -> Spec {
     Spec {
         name: id.to_owned(),
         engine: text(group.engine().or_else(|| member.and_then(CacheCluster::engine))),
-        engine_major: engine_version.split('.').next().unwrap_or_default().to_owned(),
-        engine_version,
-        node_type: text(group.cache_node_type()),
+        engine_version: waits("engine_version")
+            .unwrap_or_else(|| text(member.and_then(CacheCluster::engine_version))),
+        node_type: waits("node_type").unwrap_or_else(|| text(group.cache_node_type())),
         replicas: u8::try_from(group.member_clusters().len().saturating_sub(1)).unwrap_or(u8::MAX),
         automatic_failover: matches!(
             group.automatic_failover(),
@@ -64,7 +66,21 @@ fn spec_of(id: &str, group: &Group, member: Option<&CacheCluster>) -> Spec {
         parameter_group: Ref::from(text(parameter_group)),
         security_groups: security_groups.iter().filter_map(|g| g.security_group_id()).map(Ref::from).collect(),
         port: node_port.unwrap_or(6379),
+        maintenance_window: text(member.and_then(CacheCluster::preferred_maintenance_window)),
+        // What is being changed is under way, and does not wait.
+        waiting: match state(group) {
+            State::Ready => waiting.iter().map(|(name, _)| (*name).to_owned()).collect(),
+            _ => Vec::new(),
+        },
+        apply: Apply::Now,
     }
+}
+
+/// Changes that have been accepted and are not in effect yet: the field and its value. The nodes tell, the group does not.
+pub fn waiting(member: &CacheCluster) -> Vec<(&'static str, String)> {
+    let Some(pending) = member.pending_modified_values() else { return Vec::new() };
+    let open = [("engine_version", pending.engine_version()), ("node_type", pending.cache_node_type())];
+    open.into_iter().filter_map(|(field, value)| Some((field, value?.to_owned()))).collect()
 }
 
 pub(super) fn state(group: &Group) -> State {

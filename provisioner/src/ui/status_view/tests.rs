@@ -35,6 +35,7 @@ fn database(id: &str, role: &'static str, standby: Option<&str>) -> DatabaseInst
         status: "available".into(),
         class: "db.t4g.micro".into(),
         engine_version: "8.4.6".into(),
+        waiting: if standby.is_some() { vec!["instance_class: db.t4g.large".into()] } else { Vec::new() },
     }
 }
 
@@ -46,6 +47,7 @@ fn node(id: &str, role: &str) -> CacheNode {
         status: "modifying".into(),
         node_type: "cache.t4g.micro".into(),
         engine_version: "7.1.0".into(),
+        waiting: Vec::new(),
     }
 }
 
