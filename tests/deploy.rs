@@ -257,7 +257,7 @@ fn rolled_back_stays_away_and_a_killed_deploy_goes_on() {
     running.kill().expect("it runs");
     running.wait().expect("it ends");
     assert_eq!(stack.result_of(&first), "deploying");
-    // Another release meanwhile: what is under way is followed first.
+    // The same once more: what is under way is followed.
     stack.deployed(&first);
     assert_eq!(stack.result_of(&first), SERVING);
 
