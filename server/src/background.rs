@@ -9,12 +9,12 @@ use tokio::{net::TcpListener, task::JoinHandle};
 use tokio_util::sync::CancellationToken;
 
 use crate::{
-    domain::{receipts::upkeep::Upkeep, reconcile::Reconciler, relay::Relay, season::SeasonKeeper},
+    domain::{Game, receipts::upkeep::Upkeep, reconcile::Reconciler, relay::Relay, season::SeasonKeeper},
     lifecycle::start_up,
     router,
     serve::FLUSH,
     state::Shared,
-    store::chain,
+    store::{StoreError, chain},
 };
 
 const RUNS_KEPT: SignedDuration = SignedDuration::from_hours(7 * 24);
@@ -66,14 +66,10 @@ impl Background {
 
 /// Removes what is past its time, and keeps the metrics' histograms small.
 async fn housekeeping(app: Shared, metrics: PrometheusHandle, stop: CancellationToken) {
-    const BATCH: u32 = 1000;
     while !stop.is_cancelled() {
         metrics.run_upkeep();
         app.rates.forget_idle();
-        let game = &app.game;
-        let now = game.world.now();
-        let before = now.saturating_sub(RUNS_KEPT).unwrap_or(jiff::Timestamp::MIN);
-        if let Err(error) = game.stores.ledger.purge(before, now, BATCH).await {
+        if let Err(error) = purge(&app.game, &stop).await {
             tracing::warn!(error = %chain(&error), "old rows could not be removed");
         }
         tokio::select! {
@@ -81,4 +77,20 @@ async fn housekeeping(app: Shared, metrics: PrometheusHandle, stop: Cancellation
             () = stop.cancelled() => {}
         }
     }
+}
+
+/// Removes old rows, in steps that hold their locks for a short time only, and more of them in ten seconds than are written.
+async fn purge(game: &Game, stop: &CancellationToken) -> Result<(), StoreError> {
+    const BATCH: u32 = 1000;
+    const STEPS: usize = 50;
+    let now = game.world.now();
+    let before = now.saturating_sub(RUNS_KEPT).unwrap_or(jiff::Timestamp::MIN);
+    for _ in 0..STEPS {
+        let removed = game.stores.ledger.purge(before, now, BATCH).await?;
+        if removed < u64::from(BATCH) || stop.is_cancelled() {
+            break;
+        }
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    Ok(())
 }

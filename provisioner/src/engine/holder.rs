@@ -76,8 +76,12 @@ pub fn nonce() -> String {
     format!("{:016x}", rand::rng().random::<u64>())
 }
 
+/// This boot of this machine, and whose processes are seen from here: containers share the one and not the other. Empty
+/// where that cannot be told.
 fn boot_id() -> String {
-    first_line("/proc/sys/kernel/random/boot_id").unwrap_or_default()
+    let boot = first_line("/proc/sys/kernel/random/boot_id");
+    let seen = std::fs::read_link("/proc/self/ns/pid").ok();
+    boot.zip(seen).map_or_else(String::new, |(boot, seen)| format!("{boot} {}", seen.display()))
 }
 
 /// `pid:start time` of a live process of this machine.

@@ -186,10 +186,10 @@ impl RollOut<'_> {
         if let (What::Back(_), Some(known)) = (&self.order.what, known) {
             return Ok(known.clone());
         }
+        let mut record = Record::new(&goal.release, Fate::Deploying, self.cx);
         if let Some(known) = known.filter(|known| known.fate == Fate::Deploying) {
-            return Ok(known.clone());
+            record.attempt.clone_from(&known.attempt);
         }
-        let record = Record::new(&goal.release, Fate::Deploying, self.cx);
         record::write(self.cx, &record).await?;
         Ok(record)
     }
@@ -213,7 +213,8 @@ impl RollOut<'_> {
             // What serves is good, whatever else of it could not be rolled out (another image, other settings).
             Ending::TurnedBack | Ending::Failed if release != previous => {
                 let record = record::all(self.cx).await?.into_iter().find(|record| record.release == release);
-                if let Some(record) = record {
+                // One that was gone back to keeps its record.
+                if let Some(record) = record.filter(|record| record.fate == Fate::Deploying) {
                     record::write(self.cx, &record.with(Fate::Failed, reason.clone())).await?;
                 }
             }

@@ -44,7 +44,8 @@ async fn total(game: &Game, board: &BoardKey, order: Order) -> Result<u64, Store
 /// When the ledger is away.
 pub async fn line(game: &Game, board: &BoardKey, order: Order, key: RankKey) -> Result<(RankedEntry, u64), StoreError> {
     let ledger = &game.stores.ledger;
-    let rank = ledger.count_ranked(board, order, Some(&key)).await?;
+    // A replica that answers may not have the standing itself yet.
+    let rank = ledger.count_ranked(board, order, Some(&key)).await?.max(1);
     Ok((RankedEntry { rank, key }, total(game, board, order).await?))
 }
 

@@ -14,8 +14,8 @@ use crate::store::{BoardKey, PlayerId, ScoreRow, StoreError, chain};
 
 const EVERY: Duration = Duration::from_secs(3);
 const PAGE: u32 = 2000;
-/// A standing carries the time its request began: it is committed up to a request's deadline later (10 s at most), by
-/// a clock that is a little off.
+/// A standing carries the time its request began, and is committed within this much of it, but for a database that fails
+/// over: what is written later than that is found by the next wide round.
 const OVERLAP: SignedDuration = SignedDuration::from_secs(15);
 /// How far back to look after the ranking was away: a failover loses what was not yet replicated.
 const DOUBT: SignedDuration = SignedDuration::from_mins(10);
