@@ -9,6 +9,7 @@ use super::log_group::{DATABASE_LOGS, database_log_address};
 use super::{Attrs, Change, Created, Cx, Error, Field, Impact, Kind, Live, Notice, Phase, Place, Progress, Ref, Result, State, Tagged};
 use super::Want;
 use crate::aws::error::CallError;
+use super::upgrade::with_waiting;
 use crate::blueprint::Blueprint;
 
 const PREFIX: &str = "database-replica/";
@@ -165,8 +166,7 @@ impl Kind for DbReplica {
         let Op::Modify = op;
         let (live, want) = (&change.live.spec.common, &change.want.common);
         refuse_storage(change.fields, live, want)?;
-        let waited = live.waiting.iter().filter(|_| change.fields.iter().any(|field| field == "waiting"));
-        let fields: Vec<String> = change.fields.iter().chain(waited).cloned().collect();
+        let fields = with_waiting(change.fields, &live.waiting, want.apply);
         let call = cx.aws.rds.modify_db_instance().db_instance_identifier(&change.live.id).apply_immediately(true);
         common_changes(call, &fields, live, want).send().await?;
         Ok(())

@@ -10,6 +10,7 @@ mod settle;
 pub mod spec;
 mod tagging;
 mod tokened;
+mod upgrade;
 
 pub use context::{Claim, Cx, InWindow, Options, Place};
 pub use erased::{AnyKind, Effect, Node, Observed};

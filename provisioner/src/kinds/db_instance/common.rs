@@ -103,9 +103,7 @@ impl Common {
 pub mod version {
     use std::cmp::Ordering;
 
-    fn numbers(version: &str) -> Vec<u32> {
-        version.split('.').map(|part| part.parse().unwrap_or(0)).collect()
-    }
+    use crate::kinds::upgrade::numbers;
 
     /// Which comes first, as far as both say.
     pub fn order(a: &str, b: &str) -> Ordering {

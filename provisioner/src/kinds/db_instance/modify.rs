@@ -6,6 +6,7 @@ use aws_sdk_rds::types::CloudwatchLogsExportConfiguration;
 use super::common::version;
 use super::{Common, Spec};
 use crate::blueprint::Apply;
+use crate::kinds::upgrade::with_waiting;
 use crate::kinds::{Change, Cx, Error, Result};
 
 /// Fields that wait for the maintenance window where nothing is asked for at once. The others never wait.
@@ -24,12 +25,11 @@ pub async fn modify(cx: &Cx, change: &Change<'_, Spec>) -> Result<()> {
     let (live, want) = (&change.live.spec, change.want);
     refuse_storage(change.fields, &live.common, &want.common)?;
     let now = want.common.apply == Apply::Now;
-    let waited = live.common.waiting.iter().filter(|_| now && change.fields.iter().any(|field| field == "waiting"));
-    let fields: Vec<String> = change.fields.iter().chain(waited).cloned().collect();
+    let fields = with_waiting(change.fields, &live.common.waiting, want.common.apply);
     let call = cx.aws.rds.modify_db_instance().db_instance_identifier(&change.live.id).apply_immediately(now);
     let mut call = common_changes(call, &fields, &live.common, &want.common);
     for field in &fields {
-        call = match field.as_str() {
+        call = match *field {
             "backup_days" => call.backup_retention_period(want.backup_days),
             "backup_window" => call.preferred_backup_window(&want.backup_window),
             "maintenance_window" => call.preferred_maintenance_window(&want.maintenance_window),
@@ -43,13 +43,13 @@ pub async fn modify(cx: &Cx, change: &Change<'_, Spec>) -> Result<()> {
 /// Puts the fields that instances and replicas share into the call.
 pub fn common_changes(
     mut call: ModifyDBInstanceFluentBuilder,
-    fields: &[String],
+    fields: &[&str],
     live: &Common,
     want: &Common,
 ) -> ModifyDBInstanceFluentBuilder {
     let is_major = version::major(&live.engine_version) != version::major(&want.engine_version);
     for field in fields {
-        call = match field.as_str() {
+        call = match *field {
             // The parameter group is of the major version's family, so both go together.
             "engine_version" if is_major => call
                 .engine_version(&want.engine_version)

@@ -3,6 +3,7 @@
 use super::common::version;
 use super::{Common, Spec, modify};
 use crate::blueprint::Apply;
+use crate::kinds::upgrade::with_waiting;
 use crate::kinds::{Error, Notice};
 
 /// Why the change cannot be made, and the way out. Nothing is lost by any of them.
@@ -36,8 +37,7 @@ pub fn refused(live: &Spec, want: &Spec) -> Option<String> {
 pub fn notice(fields: &[&str], live: &Spec, want: &Spec) -> Notice {
     let (old, new) = (&live.common, &want.common);
     // What waited takes effect with everything else.
-    let waited = old.waiting.iter().map(String::as_str).filter(|_| new.apply == Apply::Now && fields.contains(&"waiting"));
-    let all: Vec<&str> = fields.iter().copied().chain(waited).collect();
+    let all = with_waiting(fields, &old.waiting, new.apply);
     let window = new.apply == Apply::MaintenanceWindow && all.iter().any(|field| modify::CAN_WAIT.contains(field));
     Notice {
         players: players(&all, old, new),

@@ -3,11 +3,7 @@
 use super::Spec;
 use crate::blueprint::Apply;
 use crate::kinds::Notice;
-
-/// `7.1` and `7.1.0` as numbers.
-fn numbers(version: &str) -> Vec<u32> {
-    version.split('.').map(|part| part.parse().unwrap_or(0)).collect()
-}
+use crate::kinds::upgrade::{numbers, with_waiting};
 
 /// The first number: versions that share it share a parameter group's family.
 pub fn major(version: &str) -> &str {
@@ -50,8 +46,7 @@ const CAN_WAIT: &[&str] = &["engine_version", "node_type"];
 
 /// What players notice of changes of these fields, and when.
 pub fn notice(fields: &[&str], live: &Spec, want: &Spec) -> Notice {
-    let waited = live.waiting.iter().map(String::as_str).filter(|_| want.apply == Apply::Now && fields.contains(&"waiting"));
-    let all: Vec<&str> = fields.iter().copied().chain(waited).collect();
+    let all = with_waiting(fields, &live.waiting, want.apply);
     let is_engine = all.iter().any(|field| ["engine", "engine_version"].contains(field));
     let players = if is_engine && live.replicas > 0 {
         "ranks are written again after a few seconds: replicas are upgraded first, then one takes over"
