@@ -220,7 +220,7 @@ fn a_release_that_breaks_later_is_caught_by_its_alarm() {
     println!("turned back {:.1} s after it broke:\n{}{}", broke.elapsed().as_secs_f64(), ran.err, ran.out);
     assert_eq!(ran.code, Some(1), "{}\n{}", ran.out, ran.err);
     assert!(ran.out.contains("ALARM") && ran.out.contains("server-errors"), "{}", ran.out);
-    assert_eq!((stack.result_of(&artifact).as_str(), stack.serving()), ("failed", before));
+    assert_eq!((stack.result_of(&artifact).as_str(), stack.serving()), ("failed", before.clone()));
     let failed = load.failed();
     std::thread::sleep(Duration::from_secs(2));
     let report = load.stop();
@@ -228,10 +228,37 @@ fn a_release_that_breaks_later_is_caught_by_its_alarm() {
     println!("{failed} requests failed until it was turned back, {} after", report.failed - failed);
     assert!(failed > 0 && report.failed == failed, "{:?}", report.failures);
     stack.audit(&report);
+
+    // Where nothing watches it breaks for good, until somebody goes back: the alarm that is on does not stand in the way.
+    stack.sql(&[&format!("CREATE VIEW {VIEW} AS SELECT * FROM coin_ledger")]);
+    stack.until_alarm(false);
+    let load = Load::start(&stack.api, RATE);
+    stack.deployed(&artifact);
+    stack.sql(&[&format!("DROP VIEW {VIEW}")]);
+    stack.until_alarm(true);
+    let back = stack.aws.done(&["rollback", &stack.blueprint, "--yes"]);
+    println!("{}{}", back.err, back.out);
+    assert_eq!((stack.result_of(&artifact).as_str(), stack.serving()), ("rolled_back", before));
+    let failed = load.failed();
+    std::thread::sleep(Duration::from_secs(2));
+    let report = load.stop();
+    report.print("gone back from by hand");
+    assert!(failed > 0 && report.failed == failed, "{:?}", report.failures);
+    stack.audit(&report);
     stack.down();
 }
 
 impl Stack {
+    /// Until an alarm is on, or none is any longer.
+    fn until_alarm(&self, on: bool) {
+        let code = "print(len(api.describe_alarms(StateValue='ALARM', AlarmNamePrefix='game-dev')['MetricAlarms']))";
+        let started = Instant::now();
+        while (self.aws.boto3("cloudwatch", code).trim() != "0") != on {
+            assert!(started.elapsed() < Duration::from_secs(120), "no alarm goes {}", if on { "on" } else { "off" });
+            std::thread::sleep(Duration::from_millis(200));
+        }
+    }
+
     fn refresh_status(&self) -> String {
         let code = "group = api.describe_auto_scaling_groups()['AutoScalingGroups'][0]['AutoScalingGroupName']\n\
             print(([r['Status'] for r in api.describe_instance_refreshes(AutoScalingGroupName=group)['InstanceRefreshes']] + ['-'])[0])";
@@ -262,7 +289,7 @@ fn rolled_back_stays_away_and_a_killed_deploy_goes_on() {
     assert_eq!(stack.result_of(&first), SERVING);
 
     stack.deployed(&second);
-    let back = stack.aws.done(&["rollback", &stack.blueprint, "--yes", "--bake", "60"]);
+    let back = stack.aws.done(&["rollback", &stack.blueprint, "--yes"]);
     println!("rollback: {}", back.out);
     assert_eq!(stack.serving(), sha256(&first));
     assert_eq!((stack.result_of(&second).as_str(), stack.result_of(&first).as_str()), ("rolled_back", SERVING));
@@ -270,12 +297,12 @@ fn rolled_back_stays_away_and_a_killed_deploy_goes_on() {
     assert_eq!(stack.serving(), sha256(&first), "up brought the bad release back");
 
     // Once more goes further back; there it ends.
-    stack.aws.done(&["rollback", &stack.blueprint, "--yes", "--bake", "60"]);
+    stack.aws.done(&["rollback", &stack.blueprint, "--yes"]);
     assert_eq!(stack.serving(), bundled);
     let none = stack.aws.run(&["rollback", &stack.blueprint, "--yes"]);
     assert_eq!(none.code, Some(1), "{}", none.err);
     // By name it goes anywhere.
-    stack.aws.done(&["rollback", &stack.blueprint, "--to", &sha256(&second)[..12], "--yes", "--bake", "60"]);
+    stack.aws.done(&["rollback", &stack.blueprint, "--to", &sha256(&second)[..12], "--yes"]);
     assert_eq!(stack.serving(), sha256(&second));
     stack.no_change();
 

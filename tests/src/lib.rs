@@ -219,12 +219,18 @@ pub fn ask(url: &str, method: &str, path: &str, body: &str) -> std::io::Result<V
 }
 
 impl Drop for LocalAws {
+    #[allow(clippy::print_stderr, reason = "only here can a test that fails still say what its local AWS said")]
     fn drop(&mut self) {
         let Some(process) = &mut self.process else {
             // It may have ended already.
             let _ = ask(&self.url, "POST", "/_local/stop", "");
             return;
         };
+        if std::thread::panicking() {
+            let log = std::fs::read_to_string(self.state.path().join("log")).unwrap_or_default();
+            let lines: Vec<&str> = log.lines().collect();
+            eprintln!("the local AWS said at last:\n{}", lines[lines.len().saturating_sub(60)..].join("\n"));
+        }
         let pid = process.id().to_string();
         // SIGTERM lets it stop its processes; they also die with it.
         let _ = Command::new("kill").args(["-TERM", &pid]).status();

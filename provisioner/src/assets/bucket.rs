@@ -10,6 +10,7 @@ use serde::Serialize;
 
 use super::error::AssetsError;
 use super::manifest::{MANIFEST, MANIFESTS, Manifest, OBJECTS, sha256};
+use crate::aws::checksum;
 use crate::aws::error::{CallError, GoneOk};
 
 /// What never changes under its name.
@@ -181,7 +182,7 @@ impl Bucket {
     ) -> Result<(), AssetsError> {
         let key = manifest_key(manifest.version, sha256);
         let request = self.s3.put_object().bucket(&self.name).key(&key).expected_bucket_owner(&self.owner);
-        let request = request.content_type(JSON).cache_control(IMMUTABLE).checksum_sha256(base64_of(sha256));
+        let request = request.content_type(JSON).cache_control(IMMUTABLE).checksum_sha256(checksum::of_hex(sha256));
         let request = request.metadata("files", manifest.files.len().to_string());
         let request = request.metadata("bytes", manifest.bytes().to_string());
         let request = follows.into_iter().fold(request, |r, version| r.metadata("follows", version.to_string()));
@@ -195,7 +196,7 @@ impl Bucket {
     /// Makes a manifest the one that counts, on top of the one that was read and no other.
     pub async fn point(&self, bytes: &[u8], sha256: &str, on_top_of: Option<&Current>) -> Result<(), AssetsError> {
         let request = self.s3.put_object().bucket(&self.name).key(MANIFEST).expected_bucket_owner(&self.owner);
-        let request = request.content_type(JSON).cache_control(SHORT).checksum_sha256(base64_of(sha256));
+        let request = request.content_type(JSON).cache_control(SHORT).checksum_sha256(checksum::of_hex(sha256));
         let request = match on_top_of {
             None => request.if_none_match("*"),
             Some(current) => request.if_match(&current.etag),
@@ -232,12 +233,6 @@ impl Bucket {
 /// Whether a conditional write was refused because something is there.
 pub fn is_there(error: &CallError) -> bool {
     error.is(&["PreconditionFailed", "ConditionalRequestConflict"])
-}
-
-/// A hash as S3 takes it.
-pub fn base64_of(sha256: &str) -> String {
-    use base64::Engine;
-    base64::prelude::BASE64_STANDARD.encode(hex::decode(sha256).unwrap_or_default())
 }
 
 fn decode(key: &str, bytes: &[u8]) -> Result<Manifest, AssetsError> {

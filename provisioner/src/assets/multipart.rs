@@ -14,6 +14,7 @@ use super::manifest::{Entry, OBJECTS};
 use super::meter::Meter;
 use super::scan::CHUNK;
 use super::upload::{body, content_type, explained, patient};
+use crate::aws::checksum;
 use crate::aws::error::{CallError, GoneOk};
 
 /// The smallest part, in bytes.
@@ -65,7 +66,7 @@ async fn parts(
     });
     let mut done: Vec<CompletedPart> = hashed
         .map_ok(|part| async move {
-            let checksum = super::bucket::base64_of(&part.sha256);
+            let checksum = checksum::of_hex(&part.sha256);
             let request = bucket.s3.upload_part().bucket(&bucket.name).key(&entry.url).upload_id(id);
             let request = request.part_number(part.number).expected_bucket_owner(&bucket.owner);
             let request = request.checksum_sha256(&checksum).body(body(path, part.offset, part.length).await?);

@@ -7,12 +7,13 @@ use aws_config::timeout::TimeoutConfig;
 use aws_sdk_s3::primitives::{ByteStream, Length};
 use futures::{StreamExt, stream};
 
-use super::bucket::{Bucket, IMMUTABLE, base64_of, is_there};
+use super::bucket::{Bucket, IMMUTABLE, is_there};
 use super::error::AssetsError;
 use super::manifest::{Entry, OBJECTS};
 use super::meter::Meter;
 use super::multipart;
 use super::scan;
+use crate::aws::checksum;
 use crate::aws::error::CallError;
 use crate::engine::session::Session;
 
@@ -69,7 +70,7 @@ async fn whole(bucket: &Bucket, path: &Path, entry: &Entry) -> Result<(), Assets
     let body = body(path, 0, entry.size).await?;
     let request = bucket.s3.put_object().bucket(&bucket.name).key(&entry.url).expected_bucket_owner(&bucket.owner);
     let request = request.content_type(content_type(&entry.url)).cache_control(IMMUTABLE);
-    let request = request.checksum_sha256(base64_of(&entry.sha256)).if_none_match("*").body(body);
+    let request = request.checksum_sha256(checksum::of_hex(&entry.sha256)).if_none_match("*").body(body);
     match request.customize().config_override(patient()).send().await.map_err(CallError::from) {
         Ok(_) => Ok(()),
         // Contents have their hash for a name: what is there is the same.

@@ -1,5 +1,6 @@
 //! The SDK clients (the only place that builds one), tags, names within limits, error codes.
 
+pub mod checksum;
 pub mod codes;
 pub mod error;
 mod http;

@@ -25,6 +25,9 @@ pub struct Args {
     /// Deploy although an alarm of the servers is on; those that are on do not watch then
     #[arg(long)]
     ignore_alarms: bool,
+    /// How long the servers' alarms are watched after the last instance was exchanged; one that goes off turns it back
+    #[arg(long, value_name = "SECONDS", default_value_t = 600, value_parser = clap::value_parser!(i32).range(0..=172_800))]
+    bake: i32,
     #[command(flatten)]
     options: Options,
 }
@@ -45,7 +48,7 @@ pub async fn run(run: &Run, args: &Args) -> Outcome {
     let order = Order {
         what: What::Deploy(artifact),
         newest_image_of: args.refresh_ami.then(|| servers.architecture.as_str().to_owned()),
-        bake: args.options.bake,
+        bake: args.bake,
         ignore_alarms: args.ignore_alarms,
     };
     rolled::run(run, &session, &stack, &Asked { verb: "deploy", order, options: &args.options }).await

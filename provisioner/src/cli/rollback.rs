@@ -18,11 +18,6 @@ pub struct Args {
 
 pub async fn run(run: &Run, args: &Args) -> Outcome {
     let (session, stack) = run.stack(&args.which).await?;
-    let order = Order {
-        what: What::Back(args.to.clone()),
-        newest_image_of: None,
-        bake: args.options.bake,
-        ignore_alarms: true,
-    };
+    let order = Order { what: What::Back(args.to.clone()), newest_image_of: None, bake: 0, ignore_alarms: true };
     rolled::run(run, &session, &stack, &Asked { verb: "rollback", order, options: &args.options }).await
 }

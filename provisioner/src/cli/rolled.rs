@@ -14,7 +14,7 @@ use crate::engine::session::Session;
 use crate::kinds;
 use crate::release::health::await_instances;
 use crate::release::history::short;
-use crate::release::order::{Ending, Order, Proposal, Rolled, RolloutError};
+use crate::release::order::{Ending, Order, Proposal, Rolled, RolloutError, What};
 use crate::release::rollout::roll_out;
 use crate::ui::duration;
 
@@ -23,9 +23,6 @@ const ASKED_FOR: Duration = Duration::from_secs(300);
 
 #[derive(Debug, clap::Args)]
 pub struct Options {
-    /// How long the servers' alarms are watched after the last instance was exchanged; one that goes off turns it back
-    #[arg(long, value_name = "SECONDS", default_value_t = 600, value_parser = clap::value_parser!(i32).range(0..=172_800))]
-    pub bake: i32,
     /// Do not ask the API at the end (for an endpoint that runs no servers)
     #[arg(long)]
     pub control_plane_only: bool,
@@ -77,15 +74,16 @@ pub async fn run(run: &Run, session: &Session, stack: &Stack, asked: &Asked<'_>)
 fn question(asked: &Asked<'_>, proposal: &Proposal<'_>) -> String {
     let Proposal { from, to, instances, alarms, image } = proposal;
     let image = image.map(|image| format!(" and image {image}")).unwrap_or_default();
-    let watched = match alarms.len() {
-        0 => "no alarm watches it".to_owned(),
-        n => {
-            let bake = u64::try_from(asked.options.bake).unwrap_or_default();
-            format!("{n} alarms watch it, and for {} after", duration(bake))
+    let watched = match (&asked.order.what, alarms.len()) {
+        (What::Back(_), _) => String::new(),
+        (What::Deploy(_), 0) => " (no alarm watches it)".to_owned(),
+        (What::Deploy(_), n) => {
+            let bake = u64::try_from(asked.order.bake).unwrap_or_default();
+            format!(" ({n} alarms watch it, and for {} after)", duration(bake))
         }
     };
     let (to, from) = (short(to), short(from));
-    format!("{}: release {to}{image} in place of {from} on {instances} instances ({watched})?", asked.verb)
+    format!("{}: release {to}{image} in place of {from} on {instances} instances{watched}?", asked.verb)
 }
 
 /// Asks the API until every instance in service has answered with the release: which each runs.

@@ -12,6 +12,7 @@ use serde::{Deserialize, Serialize};
 use super::context::Artifact;
 use super::{Change, Created, Cx, Error, Field, Kind, Live, Phase, Place, Ref, Result, State, Tagged, Want};
 use super::{attrs, bucket, fleet};
+use crate::aws::checksum;
 use crate::blueprint::Blueprint;
 use record::{Fate, Record};
 
@@ -86,7 +87,7 @@ impl Kind for Release {
             });
         };
         // A record without its binary is no release yet.
-        record::write(cx, &Record::new(&artifact.sha256, Fate::Good, cx)).await?;
+        record::write(cx, &Record::new(&artifact.sha256, Fate::Deploying, cx)).await?;
         upload(cx, artifact).await?;
         Ok(Created { id: artifact.sha256.clone(), attrs: outputs(&artifact.sha256) })
     }
@@ -100,14 +101,14 @@ impl Kind for Release {
     }
 }
 
-/// Puts the binary under its hash into the stack's bucket.
+/// Puts the binary under its hash into the stack's bucket. S3 refuses it where the file has changed meanwhile.
 pub async fn upload(cx: &Cx, artifact: &Artifact) -> Result<()> {
     let file = |error| Error::File { path: artifact.path.clone(), source: std::io::Error::other(error) };
     let body = ByteStream::from_path(&artifact.path).await.map_err(file)?;
     let put = cx.aws.s3.put_object().bucket(cx.stack.bucket_name(bucket::STACK)).key(key(&artifact.sha256));
     // Tens of megabytes over whatever line there is: only a stream that stands still is given up.
     let patient = TimeoutConfig::builder().operation_attempt_timeout(UPLOAD_LIMIT).build();
-    let put = put.body(body).customize().config_override(aws_sdk_s3::Config::builder().timeout_config(patient));
+    let put = put.checksum_sha256(checksum::of_hex(&artifact.sha256)).body(body).customize().config_override(aws_sdk_s3::Config::builder().timeout_config(patient));
     put.send().await?;
     Ok(())
 }

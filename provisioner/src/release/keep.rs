@@ -1,7 +1,8 @@
-//! Which releases are kept: the last few, and every one that an instance may still boot.
+//! Which releases are kept: the last few, every one that an instance may still boot, and the one to go back to.
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use super::history::previous;
 use crate::kinds::fleet::{self, refresh};
 use crate::kinds::release::record::{self, Record};
 use crate::kinds::{Cx, Result, release};
@@ -27,8 +28,9 @@ pub async fn prune(cx: &Cx) -> Result<Vec<String>> {
         .chain(newest.as_ref().and_then(refresh::target).map(str::to_owned))
         .chain(versions.values().filter(|version| version.is_default).map(|version| version.number.clone()))
         .collect();
-    let in_use: BTreeSet<&str> =
-        numbers.iter().filter_map(|number| Some(versions.get(number)?.release.as_str())).collect();
+    let previous = previous(&records, &serving.boot.release).map(|record| record.release.as_str());
+    let booted = numbers.iter().filter_map(|number| Some(versions.get(number)?.release.as_str()));
+    let in_use: BTreeSet<&str> = booted.chain(previous).collect();
     let doomed = too_many(&records, &in_use);
     let bootable = versions.values().filter(|version| doomed.contains(&version.release.as_str()));
     let bootable: Vec<String> = bootable.map(|version| version.number.clone()).collect();
@@ -42,7 +44,7 @@ pub async fn prune(cx: &Cx) -> Result<Vec<String>> {
     Ok(doomed.into_iter().map(str::to_owned).collect())
 }
 
-/// The releases behind the last few that no instance may boot.
+/// The releases behind the last few that are not in use.
 fn too_many<'a>(records: &'a [Record], in_use: &BTreeSet<&str>) -> Vec<&'a str> {
     let old = records.iter().skip(KEPT).map(|record| record.release.as_str());
     old.filter(|release| !in_use.contains(release)).collect()

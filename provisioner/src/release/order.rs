@@ -55,7 +55,7 @@ pub struct Order {
     pub what: What,
     /// Resolve the newest image, of this architecture.
     pub newest_image_of: Option<String>,
-    /// Seconds for which the alarms are watched at the end.
+    /// Seconds for which the alarms are watched at the end; those of a deploy, for a roll-back is watched by none.
     pub bake: i32,
     /// Roll out although an alarm is on.
     pub ignore_alarms: bool,

@@ -5,7 +5,7 @@ use aws_sdk_ec2::types as ec2;
 use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
 
-use super::follow::{End, follow};
+use super::follow::{self, End, follow};
 use super::history::short;
 use super::order::{Ending, Order, Proposal, Rolled, RolloutError, What};
 use super::view::{Goal, View};
@@ -77,12 +77,13 @@ pub async fn roll_out(
 }
 
 /// The alarms that are to watch: those of the servers that are not on. A deploy onto an alarm that is on is refused:
-/// AWS would turn it back at once.
+/// AWS would turn it back at once. A roll-back is watched by none: the release that it takes away would turn it back.
 async fn alarms(session: &Session, cx: &Cx, order: &Order) -> Result<Vec<Watching>, RolloutError> {
+    let What::Deploy(_) = order.what else { return Ok(Vec::new()) };
     let (on, off): (Vec<_>, Vec<_>) = alarm::of_servers(cx).await?.into_iter().partition(|alarm| alarm.is_on);
     if !on.is_empty() {
         let names = on.iter().map(|alarm| alarm.what.as_str()).collect::<Vec<_>>().join(", ");
-        if matches!(order.what, What::Deploy(_)) && !order.ignore_alarms {
+        if !order.ignore_alarms {
             return Err(RolloutError::AlarmOn(names));
         }
         let text = format!("on already, so it cannot watch: {names}");
@@ -128,15 +129,34 @@ impl RollOut<'_> {
             self.note(text);
             self.session.phase("exchanging instances");
             let end = follow(self.session, self.cx, id, version).await?;
-            if release == goal.release || matches!(end, End::Interrupted) {
-                return self.conclude(&view, &release, version, end).await;
+            let is_over = match &end {
+                End::Interrupted => true,
+                // Where another image is asked for too, it is still to come.
+                End::Successful => release == goal.release && goal.image.is_none(),
+                End::TurnedBack(..) | End::Failed(..) => release == goal.release,
+            };
+            let rolled = self.conclude(&view, &release, version, end).await?;
+            if is_over {
+                return Ok(rolled);
             }
-            self.conclude(&view, &release, version, end).await?;
             let view = View::of(self.cx).await?;
             let goal = Goal { image: goal.image.filter(|image| *image != view.serving.image), ..goal };
             return self.exchange(&view, &goal).await;
         }
+        let view = self.seen_serving(view).await?;
         self.exchange(&view, &goal).await
+    }
+
+    /// A run that was killed while AWS went on has not written down that its release came to serve; nor has `up`.
+    async fn seen_serving(&self, mut view: View) -> Result<View, RolloutError> {
+        let (release, version) = (&view.serving.boot.release, &view.serving.version);
+        let known = view.records.iter_mut().find(|record| record.release == *release);
+        let Some(record) = known.filter(|record| record.fate == Fate::Deploying) else { return Ok(view) };
+        if follow::look(self.cx).await?.iter().any(|member| member.version == *version && member.serves()) {
+            *record = record.clone().with(Fate::Good, None);
+            record::write(self.cx, record).await?;
+        }
+        Ok(view)
     }
 
     /// What is on its way is turned back.
@@ -144,8 +164,14 @@ impl RollOut<'_> {
         self.session.phase("turning back");
         refresh::roll_back(self.cx).await?;
         let end = follow(self.session, self.cx, id, version).await?;
-        let is_back = matches!(end, End::TurnedBack(..));
+        let (is_back, is_late) = (matches!(end, End::TurnedBack(..)), matches!(end, End::Successful));
         let rolled = self.conclude(view, release, version, end).await?;
+        if is_late {
+            self.note(format!("release {} came to serve before it could be turned back", short(release)));
+            let view = View::of(self.cx).await?;
+            let goal = view.goal(self.cx, self.order).await?;
+            return self.exchange(&view, &goal).await;
+        }
         if !is_back {
             return Ok(rolled);
         }

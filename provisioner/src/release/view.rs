@@ -72,9 +72,10 @@ impl View {
         self.serving.boot.release == goal.release && goal.image.is_none()
     }
 
-    /// Whether there is nothing left to do, nor to write down.
+    /// Whether there is nothing left to do, nor to write down that does not wait for the next roll-out.
     pub fn is_settled(&self, goal: &Goal) -> bool {
-        let is_good = self.record(&goal.release).is_some_and(|record| record.fate == Fate::Good);
+        let record = self.record(&goal.release);
+        let is_good = record.is_some_and(|record| matches!(record.fate, Fate::Good | Fate::Deploying));
         self.serves(goal) && self.running.is_none() && is_good && self.default == self.serving.version
     }
 }

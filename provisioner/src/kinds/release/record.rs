@@ -108,10 +108,12 @@ pub async fn all(cx: &Cx) -> Result<Vec<Record>> {
 }
 
 async fn read(cx: &Cx, bucket: &str, release: &str) -> Result<Option<Record>> {
-    let request = cx.aws.s3.get_object().bucket(bucket).key(format!("{PREFIX}{release}/{NAME}"));
-    let Some(answer) = request.send().await.gone_ok()? else { return Ok(None) };
-    let Ok(body) = answer.body.collect().await else { return Ok(None) };
-    Ok(serde_json::from_slice(&body.into_bytes()).ok())
+    let key = format!("{PREFIX}{release}/{NAME}");
+    let Some(answer) = cx.aws.s3.get_object().bucket(bucket).key(&key).send().await.gone_ok()? else { return Ok(None) };
+    let lacking = Error::Incomplete { call: "s3 GetObject", what: "the end of a release's record" };
+    let body = answer.body.collect().await.map_err(|_| lacking)?;
+    let what = || format!("s3://{bucket}/{key} (without this object the release counts as one that served well)");
+    serde_json::from_slice(&body.into_bytes()).map(Some).map_err(|source| Error::Json { what: what(), source })
 }
 
 /// Writes a release's record.

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import itertools
 import re
+import shutil
+import sys
 import time
 from typing import Any
 
@@ -11,15 +13,17 @@ from local_aws import clock
 from local_aws.gaps import events, providers
 from local_aws.hooks import Request, after
 
-from . import context
+from . import context, processes
 from .lanes import Lane
 from .mariadb import Server, Template
 from .processes import Process
-from .readiness import hold
+from .readiness import fail, hold
 
 #: A standby takes over, or a host is restarted, in about this many AWS seconds.
 FAILOVER_SECONDS = 35
 SOURCE_WAIT_SECONDS = 120
+#: RDS takes another host where one does not come up.
+HOSTS = 3
 #: Parameters of a DB parameter group that mean the same to MariaDB.
 PARAMETERS = frozenset(
     {
@@ -81,6 +85,18 @@ class Database:
         )
 
     def create(self) -> None:
+        """Bring it up, on another host where one does not come up."""
+        for host in range(1, HOSTS + 1):
+            try:
+                return self._create()
+            except Exception as error:
+                self.server.kill()
+                shutil.rmtree(self.server.data, ignore_errors=True)
+                if self.gone or host == HOSTS or processes.closing():
+                    raise
+                print(f"local AWS: database {self.name} did not come up on host {host}: {error}", file=sys.stderr)
+
+    def _create(self) -> None:
         """Install, start, and either make the master user or replicate from the source."""
         if self.gone:
             return
@@ -177,7 +193,15 @@ def _creating(region: str, database: Any, password: str | None = None) -> None:
     made = Database(region, database, password)
     _databases[region, made.name] = made
     hold(database, "creating", lambda: made.ready or made.gone)
-    made.lane.put(made.create)
+    made.lane.put(lambda: _create(made, database))
+
+
+def _create(made: Database, database: Any) -> None:
+    try:
+        made.create()
+    except Exception:
+        fail(database)
+        raise
 
 
 def _rebooting(region: str, database: Any, failover: bool = False) -> None:

@@ -9,7 +9,7 @@ from local_aws.gaps.lifecycle import Phases, phases_of
 
 
 class _Held(Phases):
-    """Phases whose end waits for something real."""
+    """Phases that say nothing of a later one before something real is there."""
 
     status: str
     is_ready: Callable[[], bool]
@@ -17,13 +17,17 @@ class _Held(Phases):
     @property
     def current(self) -> str:
         told = super().current
-        if told == "available" and not self.is_ready():
-            return self.status
-        return told
+        # One that is backed up is one that runs.
+        return told if self.is_ready() else self.status
 
 
 def hold(resource: Any, status: str, is_ready: Callable[[], bool]) -> None:
-    """Say `status` in place of `available` until `is_ready`."""
+    """Say `status` in place of what time alone would say until `is_ready`."""
     phases = phases_of(resource)
     phases.__class__ = _Held
     phases.status, phases.is_ready = status, is_ready
+
+
+def fail(resource: Any) -> None:
+    """What it is held for will not come: say `failed`."""
+    phases_of(resource).status = "failed"
