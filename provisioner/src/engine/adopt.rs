@@ -84,10 +84,11 @@ pub async fn adopt(
     id: &str,
     confirm: impl AsyncFnOnce(&Plan) -> bool,
 ) -> Result<bool, AdoptError> {
-    let mut planned = look(session, blueprint, directory, Options::default()).await?;
-    let kind = adoptable(&planned, address, id)?;
-    let live = claimed(&mut planned, kind, address, id).await?;
-    let stack = planned.cx.stack.clone();
+    let stack = session.stack(&blueprint.stack_name());
+    let seen = session.free(&stack).await?;
+    let wanted = Wanted { session, blueprint, directory, address, id };
+    let found = wanted.find().await?;
+    let planned = &found.planned;
     let mut shown = plan(&stack, &planned.desired, &planned.inventory, &session.times);
     shown.changes.retain(|change| change.address == address);
     (shown.critical_path, shown.critical_path_seconds) =
@@ -95,7 +96,6 @@ pub async fn adopt(
     if !confirm(&shown).await {
         return Ok(false);
     }
-    let seen = session.free(&stack).await?;
     let lease = match session.lease(&stack, seen).await? {
         Some(lease) => lease,
         None => {
@@ -103,12 +103,46 @@ pub async fn adopt(
             session.first_lease(&stack).await?
         }
     };
-    let result = take_in(&planned, kind, &live).await;
+    let result = if lease.undisturbed {
+        take_in(&found).await
+    } else {
+        // Somebody else may have changed the stack since.
+        match wanted.find().await {
+            Ok(found) => take_in(&found).await,
+            Err(error) => Err(error),
+        }
+    };
     lease.release().await;
     result.map(|()| true)
 }
 
-async fn take_in(planned: &Planned, kind: &dyn AnyKind, live: &Observed) -> Result<(), AdoptError> {
+/// What is to be adopted, as what.
+struct Wanted<'a> {
+    session: &'a Session,
+    blueprint: &'a Blueprint,
+    directory: &'a Path,
+    address: &'a str,
+    id: &'a str,
+}
+
+/// The resource, and the stack as if it were part of it.
+struct Found {
+    planned: Planned,
+    kind: &'static dyn AnyKind,
+    live: Observed,
+}
+
+impl Wanted<'_> {
+    async fn find(&self) -> Result<Found, AdoptError> {
+        let mut planned = look(self.session, self.blueprint, self.directory, Options::default()).await?;
+        let kind = adoptable(&planned, self.address, self.id)?;
+        let live = claimed(&mut planned, kind, self.address, self.id).await?;
+        Ok(Found { planned, kind, live })
+    }
+}
+
+async fn take_in(found: &Found) -> Result<(), AdoptError> {
+    let Found { planned, kind, live } = found;
     let cx = &planned.cx;
     // Until an `up` has ended, how it is to look is open: it is no drift.
     let applied = planned.applied.clone().unwrap_or_default().changing([live.address.clone()], cx.now());

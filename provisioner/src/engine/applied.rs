@@ -13,7 +13,7 @@ use serde_json::Value;
 use super::observed::Inventory;
 use crate::aws::error::{CallError, GoneOk};
 use crate::aws::intercept::NODE;
-use crate::kinds::Observed;
+use crate::kinds::{self, Error, Observed};
 
 /// The record's key in the stack bucket, and the name its writes carry in the journal.
 const KEY: &str = "applied/nodes.json";
@@ -100,9 +100,10 @@ impl Applied {
 }
 
 /// Reads the record; `None` where there is none, or none that can be understood.
-pub async fn read(s3: &Client, bucket: &str) -> Result<Option<Applied>, CallError> {
+pub async fn read(s3: &Client, bucket: &str) -> kinds::Result<Option<Applied>> {
     let Some(answer) = s3.get_object().bucket(bucket).key(KEY).send().await.gone_ok()? else { return Ok(None) };
-    let Ok(body) = answer.body.collect().await else { return Ok(None) };
+    let broke_off = Error::Incomplete { call: "s3 GetObject", what: "the end of the record of the last run" };
+    let body = answer.body.collect().await.map_err(|_| broke_off)?;
     Ok(serde_json::from_slice(&body.into_bytes()).ok())
 }
 

@@ -5,7 +5,7 @@ use super::apply::{Outcome, apply};
 use super::desired::{Desired, GraphError};
 use super::journal::JournalError;
 use super::lease::{Free, Lease, LeaseError};
-use super::observed::{Inventory, ObserveError, observe};
+use super::observed::{Inventory, ObserveError};
 use super::picture::{PictureError, picture};
 use super::plan::{Plan, plan_down};
 use super::session::{Recording, Session};
@@ -73,8 +73,8 @@ pub enum Downed {
     },
     /// The user said no.
     Declined,
-    /// Guarded resources: address and reason.
-    Guarded(Vec<(String, String)>),
+    /// Nothing was deleted, for what keeps it from being.
+    Refused(Refusal),
     /// It was applied; `left` is what the sweep found.
     Done {
         /// What became of the steps.
@@ -84,6 +84,23 @@ pub enum Downed {
         /// What was kept on purpose.
         kept: Vec<Kept>,
     },
+}
+
+/// What keeps a stack from being taken down: addresses and reasons.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub struct Refusal {
+    /// What lost the stack's tags.
+    pub untagged: Vec<(String, String)>,
+    /// What something guards, unless the loss of data is allowed.
+    pub guarded: Vec<(String, String)>,
+}
+
+impl Refusal {
+    async fn of(cx: &Cx, inventory: &Inventory) -> Result<Option<Self>, DownError> {
+        let guarded = if cx.options.allow_data_loss { Vec::new() } else { guards(cx, inventory).await? };
+        let refusal = Self { untagged: untagged(inventory), guarded };
+        Ok(Some(refusal).filter(|refusal| *refusal != Self::default()))
+    }
 }
 
 /// Takes the stack down. `confirm` sees the plan and decides; nobody is kept waiting for the lease meanwhile.
@@ -103,12 +120,8 @@ pub async fn down(
         let (left, kept) = (sweep_at_last(&cx, session).await?, kept(&cx));
         return Ok(Downed::Nothing { left, kept });
     }
-    let mut guarded = untagged(&inventory);
-    if !options.allow_data_loss {
-        guarded.extend(guards(&cx, &inventory).await?);
-    }
-    if !guarded.is_empty() {
-        return Ok(Downed::Guarded(guarded));
+    if let Some(refusal) = Refusal::of(&cx, &inventory).await? {
+        return Ok(Downed::Refused(refusal));
     }
     if !confirm(&plan_down(&stack, &inventory, &session.times)).await {
         return Ok(Downed::Declined);
@@ -116,7 +129,7 @@ pub async fn down(
     let recording = session.journal(&stack)?;
     let mut lease = Some(lease_of(session, &cx, seen).await?);
     let result = match session.nobody_pushes(&stack).await {
-        Ok(()) => delete_all(session, &cx, inventory, recording, &mut lease).await,
+        Ok(()) => delete_all(session, &mut cx, inventory, recording, &mut lease).await,
         Err(error) => Err(error.into()),
     };
     if let Some(lease) = lease {
@@ -137,14 +150,20 @@ async fn lease_of(session: &Session, cx: &Cx, seen: Free) -> Result<Lease, DownE
 
 async fn delete_all(
     session: &Session,
-    cx: &Cx,
+    cx: &mut Cx,
     mut inventory: Inventory,
     recording: Recording,
     lease: &mut Option<Lease>,
 ) -> Result<Downed, DownError> {
     if lease.as_ref().is_some_and(|lease| !lease.undisturbed) {
-        inventory = observe(cx).await?;
+        // What somebody else made meanwhile may be guarded too.
+        inventory = picture(cx).await?.inventory;
+        cx.zones = inventory.foreign_zones().collect();
+        if let Some(refusal) = Refusal::of(cx, &inventory).await? {
+            return Ok(Downed::Refused(refusal));
+        }
     }
+    let cx = &*cx;
     let mut all = plan_down(&cx.stack, &inventory, &session.times);
     all.changes.retain(|change| change.address != bucket::STACK);
     // From here on what is missing was deleted by us.
@@ -226,7 +245,7 @@ async fn last_bucket(session: &Session, cx: &Cx, lease: &mut Option<Lease>) -> R
         lease.abandon();
     }
     bucket::empty(cx, &name, &[]).await.map_err(DownError::LastBucket)?;
-    match cx.aws.s3.delete_bucket().bucket(&name).send().await.map_err(crate::aws::error::CallError::from) {
+    match cx.aws.s3.delete_bucket().bucket(&name).expected_bucket_owner(&cx.stack.account).send().await.map_err(crate::aws::error::CallError::from) {
         Ok(_) => Ok(()),
         Err(error) if error.is_not_found() => Ok(()),
         Err(error) if error.is(&["BucketNotEmpty"]) => Err(DownError::SomebodyCame),

@@ -2,7 +2,6 @@
 
 use super::applied::{self, Applied};
 use super::observed::{Inventory, ObserveError, observe};
-use crate::aws::error::CallError;
 use crate::kinds::{self, Claim, Cx, bucket};
 
 /// Why there is no picture.
@@ -13,7 +12,7 @@ pub enum PictureError {
     Observe(#[from] ObserveError),
     /// The record could not be read.
     #[error("cannot read what the last run left behind")]
-    Applied(#[source] CallError),
+    Applied(#[source] kinds::Error),
 }
 
 /// What AWS holds, and what the last run left behind.

@@ -142,9 +142,11 @@ pub async fn place(aws: &Aws, blueprint: &Blueprint, account: &str) -> Result<Pl
 }
 
 /// Both, or all that stands against either.
-fn both<A, B>(found: (Result<A, PlaceError>, Result<B, PlaceError>)) -> Result<(A, B), PlaceError> {
+pub(super) fn both<A, B>(found: (Result<A, PlaceError>, Result<B, PlaceError>)) -> Result<(A, B), PlaceError> {
     match found {
         (Ok(one), Ok(other)) => Ok((one, other)),
+        // What stands against one look-up stands against all.
+        (Err(one @ PlaceError::Lookup { .. }), Err(PlaceError::Lookup { .. })) => Err(one),
         (Err(one), Err(other)) => Err(PlaceError::Both(Box::new(one), Box::new(other))),
         (Err(error), _) | (_, Err(error)) => Err(error),
     }
@@ -156,12 +158,12 @@ pub(super) fn lookup(what: &'static str, error: CallError) -> PlaceError {
 
 async fn hosted_zones(aws: &Aws, blueprint: &Blueprint) -> Result<(Option<String>, Option<String>), PlaceError> {
     let Some(domain) = &blueprint.domain else { return Ok((None, None)) };
-    let own = if domain.create_zone { None } else { Some(zone_id(aws, &domain.zone).await?) };
-    let parent = match &domain.parent_zone {
-        Some(parent) => Some(zone_id(aws, parent).await?),
-        None => None,
+    let own = Some(&domain.zone).filter(|_| !domain.create_zone);
+    let found = async |name: Option<&String>| match name {
+        Some(name) => zone_id(aws, name).await.map(Some),
+        None => Ok(None),
     };
-    Ok((own, parent))
+    both(futures::join!(found(own), found(domain.parent_zone.as_ref())))
 }
 
 async fn zone_id(aws: &Aws, name: &str) -> Result<String, PlaceError> {

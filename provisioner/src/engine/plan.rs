@@ -2,6 +2,7 @@
 
 mod change;
 mod document;
+mod succession;
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -9,6 +10,7 @@ pub(super) use change::half;
 pub use change::same;
 use change::{compare, create, delete, extra_change, refused, rounded, tag_change};
 pub use document::{Action, FieldChange, Plan, PlannedChange, TAGS};
+pub use succession::prefer_successors;
 
 use super::desired::{Desired, resolve};
 use super::observed::Inventory;

@@ -116,7 +116,7 @@ impl Ground<'_> {
                 self.pause("retrying", &step.address, Duration::from_secs(1)).await?;
             }
             // It may have been made, wholly or in part: look before trying again, or giving up.
-            let found = self.find(kind, &step.address).await;
+            let found = self.find(kind, step).await;
             if is_over && !matches!(found, Ok(Some(_))) {
                 return Err(error.into());
             }
@@ -130,9 +130,11 @@ impl Ground<'_> {
         self.usable(kind, step, &id).await
     }
 
-    async fn find(&self, kind: &dyn AnyKind, address: &str) -> Result<Option<Observed>, StepError> {
+    /// What the step was to make; what that replaces is at the same address and does not count.
+    async fn find(&self, kind: &dyn AnyKind, step: &Step) -> Result<Option<Observed>, StepError> {
         let listed = kind.list(self.cx).await?;
-        Ok(listed.into_iter().find(|o| o.address == address && o.state != kinds::State::Deleting))
+        let is_made = |o: &Observed| o.address == step.address && step.replaces.as_ref() != Some(&o.id);
+        Ok(listed.into_iter().find(|o| is_made(o) && o.state != kinds::State::Deleting))
     }
 
     async fn update(

@@ -39,6 +39,8 @@ pub struct Step {
     pub doing: Doing,
     /// The live resource it concerns.
     pub live: Option<Observed>,
+    /// For a create: the id of what it replaces, which may still be there.
+    pub replaces: Option<String>,
     /// The fields that differ.
     pub fields: Vec<String>,
     /// How long it takes on AWS.
@@ -85,7 +87,10 @@ impl Builder<'_> {
         let expected = half(change.kind, self.times, phase, props, &fields).time;
         let class = crate::kinds::named(change.kind).map_or(String::new(), |k| class(k, phase, props, &fields));
         let (address, kind) = (change.address.clone(), change.kind);
-        self.steps.graph.add_node(Step { address, kind, doing, live, fields, expected, class })
+        // Where the old one goes first, the new one may have its id.
+        let is_there = doing == Doing::Create && order_of(kind) == ReplaceOrder::CreateFirst;
+        let replaces = change.id.clone().filter(|_| is_there);
+        self.steps.graph.add_node(Step { address, kind, doing, live, replaces, fields, expected, class })
     }
 
     fn add_change(&mut self, change: &PlannedChange, desired: &Desired, inventory: &Inventory) {
@@ -114,6 +119,7 @@ impl Builder<'_> {
             kind: live.kind,
             doing: Doing::Await,
             live: Some(live.clone()),
+            replaces: None,
             fields: Vec::new(),
             expected,
             class: String::new(),
@@ -149,12 +155,15 @@ impl Builder<'_> {
                     graph.update_edge(other_gone, gone, ());
                 }
             }
-            let stays = changes.get(address.as_str()).is_some_and(|c| c.action == Action::Replace) && !create_first;
-            if stays {
+            // An extra one's successor is the node itself.
+            let node = address.split('#').next().unwrap_or(address);
+            let replaced = changes.get(node).is_some_and(|change| change.action == Action::Replace);
+            if replaced && !creates_first(node, &changes, desired) {
                 continue;
             }
-            for &other_made in self.make.values() {
-                if before.contains(graph[other_made].kind) && graph[other_made].doing == Doing::Update {
+            for (other, &other_made) in &self.make {
+                let moves_over = before.contains(graph[other_made].kind) || leads(desired, other, node);
+                if moves_over && graph[other_made].doing == Doing::Update {
                     graph.update_edge(other_made, gone, ());
                 }
             }
@@ -168,6 +177,11 @@ fn goes_first(step: &Step, needed: &Step) -> bool {
     let updates =
         |step: &Step, field: &str| step.doing == Doing::Update && step.fields.iter().any(|name| name == field);
     first.iter().any(|field| updates(step, field) && updates(needed, field))
+}
+
+/// Whether `from` needs `to`, itself or through what it needs.
+fn leads(desired: &Desired, from: &str, to: &str) -> bool {
+    desired.needs.get(from).into_iter().flatten().any(|need| need == to || leads(desired, need, to))
 }
 
 /// Whether a replaced node's successor is made before it goes: where its kind says so, and nothing that the successor

@@ -11,7 +11,7 @@ use super::lease::{Free, Lease, LeaseError};
 use super::observed::{Inventory, ObserveError, observe, observe_kinds};
 use super::picture::{Picture, PictureError, picture};
 use super::place::{PlaceError, artifact, game_file, place};
-use super::plan::{Plan, plan};
+use super::plan::{Plan, plan, prefer_successors};
 use super::session::{Recording, Session};
 use super::step::{Ground, StepError};
 use super::{preflight, steps, zones};
@@ -126,6 +126,7 @@ impl<'a> Asked<'a> {
         if let Some(lacking) = preflight::lacking(&desired, &inventory) {
             return Err(lacking);
         }
+        prefer_successors(&desired, &mut inventory);
         let mut plan = plan(&place.stack, &desired, &inventory, &self.session.times);
         plan.note_drift(applied.as_ref().map(|applied| drift(applied, &inventory)).unwrap_or_default());
         preflight::check(&cx, self.blueprint, &place, &inventory, &mut plan).await?;
@@ -135,13 +136,15 @@ impl<'a> Asked<'a> {
     /// Takes the lease, and looks again where somebody else may have been at work since `seen`.
     async fn lease(&self, seen: Free, planned: Planned) -> Result<(Lease, Planned), UpError> {
         let stack = &self.place.stack;
-        let (lease, is_new) = match self.session.lease(stack, seen).await? {
+        let (mut lease, is_new) = match self.session.lease(stack, seen).await? {
             Some(lease) => (lease, false),
             None => {
                 make_bucket(self.session, &planned.cx, &planned.desired).await?;
                 (self.session.first_lease(stack).await?, true)
             }
         };
+        // A bucket that was there and is gone: somebody took the stack down meanwhile.
+        lease.undisturbed &= !(is_new && planned.inventory.live.contains_key(crate::kinds::bucket::STACK));
         if lease.undisturbed && !is_new {
             return Ok((lease, planned));
         }
@@ -252,6 +255,7 @@ async fn apply_and_look(session: &Session, mut planned: Planned, recording: Reco
     session.phase("observing again");
     let dropped_tags = std::mem::take(&mut planned.inventory.dropped_tags);
     planned.inventory = Inventory { dropped_tags, ..observe(&planned.cx).await.map_err(UpError::SecondLook)? };
+    prefer_successors(&planned.desired, &mut planned.inventory);
     planned.plan = plan(&stack, &planned.desired, &planned.inventory, &session.times);
     let converged = planned.plan.is_empty();
     let playable = outcome.leaves(planned.plan.changes.iter().map(|change| &change.address));
@@ -303,6 +307,7 @@ pub(super) async fn make_bucket(session: &Session, cx: &Cx, desired: &Desired) -
         kind: node.kind,
         doing: steps::Doing::Create,
         live: None,
+        replaces: None,
         fields: Vec::new(),
         expected: std::time::Duration::from_secs(2),
         class: String::new(),

@@ -159,6 +159,7 @@ mod tests {
             kind: "db_instance",
             doing: Doing::Create,
             live: None,
+            replaces: None,
             fields: Vec::new(),
             expected: Duration::from_secs(seconds),
             class: String::new(),

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use aws_sdk_ec2::types::{Filter, LocationType};
 
 use super::observed::Inventory;
-use super::place::{PlaceError, lookup};
+use super::place::{PlaceError, both, lookup};
 use crate::aws::Aws;
 use crate::aws::error::CallError;
 use crate::blueprint::{Blueprint, Tier, ZoneSpec};
@@ -16,7 +16,8 @@ pub async fn offered(aws: &Aws, blueprint: &Blueprint) -> Result<Vec<String>, Pl
         return Ok(Vec::new());
     }
     let (open, servers, database) =
-        futures::try_join!(open_zones(aws), with_instance_type(aws, blueprint), with_database_class(aws, blueprint))?;
+        futures::join!(open_zones(aws), with_instance_type(aws, blueprint), with_database_class(aws, blueprint));
+    let (open, (servers, database)) = both((open, both((servers, database))))?;
     let has = |zones: &Option<BTreeSet<String>>, zone: &String| zones.as_ref().is_none_or(|zones| zones.contains(zone));
     Ok(open.into_iter().filter(|zone| has(&servers, zone) && has(&database, zone)).collect())
 }

@@ -115,6 +115,8 @@ pub struct Cx {
     /// One at a time: a bucket's tags are read, and written as a whole.
     pub(super) bucket_tags: tokio::sync::Mutex<()>,
     seen_tags: Mutex<BTreeMap<(String, String), BTreeMap<String, String>>>,
+    /// When the run began.
+    pub begun: jiff::Timestamp,
     incarnation: OnceLock<String>,
     random: Mutex<rand::rngs::StdRng>,
     now: Arc<dyn Fn() -> jiff::Timestamp + Send + Sync>,
@@ -167,6 +169,7 @@ impl Cx {
             gathering: Gathering::default(),
             bucket_tags: tokio::sync::Mutex::default(),
             seen_tags: Mutex::default(),
+            begun: now(),
             incarnation: OnceLock::new(),
             random: Mutex::new(random),
             now,
@@ -251,7 +254,11 @@ impl Cx {
         tags: impl IntoIterator<Item = (&'a str, &'a str)> + Clone,
     ) -> Option<String> {
         let claim = self.claims.iter().find(|claim| claim.kind == kind && claim.id == id);
-        let foreign = |(key, value): (&str, &str)| key == TAG_STACK && value != self.stack.name;
+        let foreign = |(key, value): (&str, &str)| match key {
+            TAG_STACK => value != self.stack.name,
+            TAG_HOME => value != self.stack.home,
+            _ => false,
+        };
         let claim = claim.filter(|_| !tags.clone().into_iter().any(foreign));
         let address = claim.map(|claim| claim.address.clone()).or_else(|| self.stack.node_of(tags.clone()))?;
         self.note_tags(kind, id, tags);

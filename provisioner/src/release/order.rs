@@ -36,7 +36,7 @@ pub enum RolloutError {
     Refresh(#[source] CallError),
     /// The record of how the stack was left cannot be written.
     #[error("cannot write what this run is about to change into the stack's bucket")]
-    Applied(#[source] CallError),
+    Applied(#[source] crate::kinds::Error),
 }
 
 /// What is to be rolled out.

@@ -1,9 +1,8 @@
 //! The record of how the stack was left, kept right over a roll-out: what a roll-out changes is no drift.
 
-use crate::aws::error::CallError;
 use crate::engine::applied;
 use crate::engine::observed::observe_kinds;
-use crate::kinds::{Cx, bucket, fleet, launch_template, release};
+use crate::kinds::{self, Cx, bucket, fleet, launch_template, release};
 
 /// What a roll-out changes: address and kind.
 const CHANGED: [(&str, &str); 3] = [
@@ -13,11 +12,11 @@ const CHANGED: [(&str, &str); 3] = [
 ];
 
 /// Writes down what is about to change. A stack that never was complete has no record, and gets none here.
-pub async fn begin(cx: &Cx) -> Result<(), CallError> {
+pub async fn begin(cx: &Cx) -> kinds::Result<()> {
     let bucket = cx.stack.bucket_name(bucket::STACK);
     let Some(applied) = applied::read(&cx.aws.s3, &bucket).await? else { return Ok(()) };
     let addresses = CHANGED.map(|(address, _)| address.to_owned());
-    applied::write(&cx.aws.s3, &bucket, &applied.changing(addresses, cx.now())).await
+    Ok(applied::write(&cx.aws.s3, &bucket, &applied.changing(addresses, cx.now())).await?)
 }
 
 /// Writes down how it was left. Failing to leaves more in doubt than need be, and nothing wrong.

@@ -41,7 +41,7 @@ pub(super) const STATEMENTS: &[Statement] = &[
         "autoscaling:DescribeAutoScalingGroups", "autoscaling:DescribeInstanceRefreshes", "autoscaling:DescribePolicies",
         "autoscaling:DescribeScalingActivities",
         "cloudfront:ListDistributions", "cloudfront:ListOriginAccessControls",
-        "cloudwatch:DescribeAlarms",
+        "cloudwatch:DescribeAlarms", "dynamodb:ListBackups",
         "ec2:DescribeAddresses", "ec2:DescribeAvailabilityZones", "ec2:DescribeInstanceTypeOfferings",
         "ec2:DescribeInstanceTypes", "ec2:DescribeInstances", "ec2:DescribeInternetGateways", "ec2:DescribeLaunchTemplateVersions",
         "ec2:DescribeLaunchTemplates", "ec2:DescribeNatGateways", "ec2:DescribeNetworkInterfaces",

@@ -6,10 +6,11 @@ use std::time::Duration;
 use serde_json::{Value, json};
 
 use super::document::{Action, FieldChange, PlannedChange, TAGS};
+use super::order_of;
 use crate::engine::desired::{Desired, references, resolve};
 use crate::engine::observed::Inventory;
 use crate::engine::times::{Expected, Times};
-use crate::kinds::{self, AnyKind, Effect, Impact, Observed, Phase, State, Tagged};
+use crate::kinds::{self, AnyKind, Effect, Impact, Observed, Phase, ReplaceOrder, State, Tagged};
 
 pub(super) fn create(kind: &dyn AnyKind, address: &str, wanted: &Value, times: &Times) -> PlannedChange {
     let expected = times.expected(kind, Phase::Create, wanted, &[]);
@@ -57,7 +58,9 @@ pub(super) fn refused(kind: &dyn AnyKind, change: &PlannedChange, live: &Observe
 
 pub(super) fn extra_change(extra: &Observed, inventory: &Inventory, times: &Times) -> Result<PlannedChange, String> {
     let holds_data = kinds::named(extra.kind).and_then(AnyKind::data).is_some();
-    if holds_data || inventory.is_referred_to(extra) {
+    // Where the successor is made first, those that refer to this one move over before it goes.
+    let moves_over = order_of(extra.kind) == ReplaceOrder::CreateFirst;
+    if holds_data || !moves_over && inventory.is_referred_to(extra) {
         let other = inventory.live.get(&extra.address).map_or("?", |o| o.id.as_str());
         return Err(format!(
             "two live resources at {}: {other} and {}; delete the one that is not needed, then run up again",

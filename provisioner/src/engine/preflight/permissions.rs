@@ -64,9 +64,7 @@ fn not_checked(error: &CallError) -> Checked {
 
 /// The IAM user or role behind the credentials; `None` for others.
 async fn principal(cx: &Cx) -> Result<Option<String>, CallError> {
-    let identity = cx.aws.sts.get_caller_identity().send().await?;
-    let arn = identity.arn().unwrap_or_default();
-    let resource = arn.splitn(6, ':').nth(5).unwrap_or_default();
+    let resource = cx.caller.splitn(6, ':').nth(5).unwrap_or_default();
     let (partition, account) = (cx.stack.partition(), &cx.stack.account);
     Ok(match resource.split('/').collect::<Vec<_>>()[..] {
         ["user", ..] => Some(format!("arn:{partition}:iam::{account}:{resource}")),
