@@ -253,10 +253,14 @@ impl Stack {
     fn until_alarm(&self, on: bool) {
         let code = "watched = ['unhealthy-hosts', 'server-errors', 'load-balancer-errors', 'latency']\n\
             on = api.describe_alarms(StateValue='ALARM', AlarmNamePrefix='game-dev')['MetricAlarms']\n\
-            print(len([a for a in on if any(name in a['AlarmName'] for name in watched)]))";
+            print([(a['AlarmName'], a['StateReason']) for a in on if any(name in a['AlarmName'] for name in watched)])";
         let started = Instant::now();
-        while (self.aws.boto3("cloudwatch", code).trim() != "0") != on {
-            assert!(started.elapsed() < Duration::from_secs(120), "no alarm goes {}", if on { "on" } else { "off" });
+        loop {
+            let alarms = self.aws.boto3("cloudwatch", code);
+            if (alarms.trim() != "[]") == on {
+                return;
+            }
+            assert!(started.elapsed() < Duration::from_secs(120), "alarms that are on: {alarms}");
             std::thread::sleep(Duration::from_millis(200));
         }
     }

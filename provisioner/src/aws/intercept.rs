@@ -143,18 +143,21 @@ impl Intercept for Around {
 
 /// Creates without idempotency: no token, no unique name. An attempt that failed may have been executed, so the SDK makes
 /// one alone; the engine looks for the resource before it tries again.
-const UNTOKENED: &[&str] = &["CreateVpc", "CreateSubnet", "CreateInternetGateway", "AllocateAddress"];
+const UNTOKENED: &[&str] = &["CreateVpc", "CreateSubnet", "CreateInternetGateway", "AllocateAddress", "CreateBackup"];
 
-/// What the SDK does not know: "not implemented" (501, and the HTML page an emulator answers for what it lacks) is never
-/// retried, "too many requests" (429) always.
-#[derive(Debug)]
-pub struct ByStatus;
+/// What the SDK does not know: "not implemented" (501) is never retried, "too many requests" (429) always.
+#[derive(Debug, Clone, Copy)]
+pub struct ByStatus {
+    /// Whether a page of HTML is an emulator's word for what it lacks. From AWS it is a proxy's that could not reach the
+    /// service.
+    pub emulated: bool,
+}
 
 impl ClassifyRetry for ByStatus {
     fn classify_retry(&self, context: &InterceptorContext) -> RetryAction {
         let Some(response) = context.response() else { return RetryAction::NoActionIndicated };
         let status = response.status().as_u16();
-        if status == 501 || (is_html(response) && status >= 500) {
+        if status == 501 || (self.emulated && is_html(response) && status >= 500) {
             return RetryAction::RetryForbidden;
         }
         // SNS words it `Throttled`, a code that the SDK does not know.

@@ -55,6 +55,7 @@ macro_rules! clients {
         impl Aws {
             fn build(config: &SdkConfig, home: String, rates: Rates, watch: Arc<dyn Watch>) -> Self {
                 let global = config.to_builder().region(Region::new(US_EAST_1)).build();
+                let by_status = ByStatus { emulated: config.endpoint_url().is_some() };
                 let priced = config.to_builder().region(Region::new(price_list_region(&home))).build();
                 Self {
                     home,
@@ -63,19 +64,19 @@ macro_rules! clients {
                     $($field: $sdk::Client::from_conf(
                         $sdk::config::Builder::from(config)
                             .interceptor(Around(watch.clone()))
-                            .retry_classifier(ByStatus)
+                            .retry_classifier(by_status)
                             .build(),
                     ),)*
                     $($global: $gsdk::Client::from_conf(
                         $gsdk::config::Builder::from(&global)
                             .interceptor(Around(watch.clone()))
-                            .retry_classifier(ByStatus)
+                            .retry_classifier(by_status)
                             .build(),
                     ),)*
                     $($priced: $psdk::Client::from_conf(
                         $psdk::config::Builder::from(&priced)
                             .interceptor(Around(watch.clone()))
-                            .retry_classifier(ByStatus)
+                            .retry_classifier(by_status)
                             .build(),
                     ),)*
                 }

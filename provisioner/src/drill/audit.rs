@@ -10,7 +10,7 @@ use serde_json::Value;
 
 use super::client::{Api, ApiError, Request};
 use super::load::{Kind, Outcome, Played, Record, request};
-use super::players::{AT_ONCE, Crew, Item, Player, WITHIN};
+use super::players::{AT_ONCE, Crew, Game, Player, WITHIN};
 use crate::engine::events::chain;
 
 /// Findings that are told in words; all are counted.
@@ -83,7 +83,7 @@ pub(super) async fn audit(crew: &Crew, played: &Played) -> Audit {
     stream::iter(crew.players.iter().zip(of_player))
         .map(|(player, records)| async move {
             let mut audit = Audit::default();
-            let one = One { api: &crew.api, drill: &crew.drill, item: &crew.item, player };
+            let one = One { api: &crew.api, drill: &crew.drill, game: &crew.game, player };
             if let Err(error) = one.audit(&records, &mut audit).await {
                 audit.not_audited = 1;
                 audit.find(player, chain(&error));
@@ -108,7 +108,7 @@ struct Books {
 struct One<'a> {
     api: &'a Api,
     drill: &'a str,
-    item: &'a Item,
+    game: &'a Game,
     player: &'a Player,
 }
 
@@ -138,7 +138,7 @@ impl One<'_> {
     }
 
     async fn send(&self, kind: Kind, number: u64) -> Result<Value, ApiError> {
-        let request = request(kind, number, self.drill, self.player, self.item);
+        let request = request(kind, number, self.drill, self.player, self.game);
         self.read(&request).await
     }
 
@@ -177,7 +177,7 @@ impl One<'_> {
             best: number(&profile, "best_score"),
             pieces: items
                 .iter()
-                .filter(|item| text(item, "item_id") == self.item.id)
+                .filter(|item| text(item, "item_id") == self.game.item.id)
                 .filter_map(|item| number(item, "quantity"))
                 .sum(),
             ledger: Vec::new(),

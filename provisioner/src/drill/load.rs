@@ -16,12 +16,12 @@ use tokio::time::Instant;
 
 use super::Options;
 use super::client::{Answer, Api, Pauses, Request};
-use super::players::{Crew, Item, Player};
+use super::players::{Crew, Game, Player};
 use crate::engine::events::Event;
 use crate::engine::session::Session;
 
-/// The scores of test players: below everybody's, so that no player is displaced on a board whose highest score is first.
-pub(super) const LOWEST: i64 = -1_000_000_000;
+/// How far from everybody's the scores of test players begin.
+const FAR: i64 = 1_000_000_000;
 /// Between two notes on how it goes.
 const NEWS: Duration = Duration::from_secs(5);
 /// After so many seconds without a failure it is calm.
@@ -96,7 +96,7 @@ struct Stage {
     api: Api,
     drill: String,
     players: Arc<Vec<Player>>,
-    item: Item,
+    game: Game,
     began: Instant,
     patience: Duration,
     stop: watch::Receiver<bool>,
@@ -122,10 +122,17 @@ pub(super) fn role(number: u64, players: usize) -> (Kind, usize) {
     (kind, usize::try_from(number / 3).unwrap_or(usize::MAX) % players)
 }
 
+/// The score of an operation: each better than the one before, and all so far behind that no player is displaced.
+pub(super) fn score(number: u64, game: &Game) -> i64 {
+    let descending = (-FAR).saturating_add_unsigned(number);
+    if game.ascending { -descending } else { descending }
+}
+
 /// The request of an operation; the same each time that it is sent.
-pub(super) fn request(kind: Kind, number: u64, drill: &str, player: &Player, item: &Item) -> Request {
+pub(super) fn request(kind: Kind, number: u64, drill: &str, player: &Player, game: &Game) -> Request {
     match kind {
         Kind::Purchase => {
+            let item = &game.item;
             let mut body = json!({"item_id": item.id, "expected_price": item.price});
             if let Some(slot) = item.slot {
                 body["slot"] = slot.into();
@@ -133,7 +140,7 @@ pub(super) fn request(kind: Kind, number: u64, drill: &str, player: &Player, ite
             Request::post(player.path("/items"), body).key(format!("{drill}-{number}"))
         }
         Kind::Score => {
-            let score = LOWEST.saturating_add_unsigned(number);
+            let score = score(number, game);
             Request::post(player.path("/scores"), json!({"score": score, "run_id": format!("{drill}-{number}")}))
         }
         Kind::Rank => Request::get(player.path("/rank")),
@@ -147,7 +154,7 @@ impl Load {
             api: crew.api.clone(),
             drill: crew.drill.clone(),
             players: crew.players.clone(),
-            item: crew.item.clone(),
+            game: crew.game.clone(),
             began: Instant::now(),
             patience: options.patience,
             stop,
@@ -269,7 +276,7 @@ async fn play(stage: Arc<Stage>, rate: f64, mut halt: watch::Receiver<bool>) -> 
 async fn operate(stage: Arc<Stage>, number: u64, due: f64) -> Record {
     let (kind, index) = role(number, stage.players.len());
     let player = &stage.players[index];
-    let request = request(kind, number, &stage.drill, player, &stage.item);
+    let request = request(kind, number, &stage.drill, player, &stage.game);
     stage.waiting.fetch_add(1, Ordering::Relaxed);
     let mut attempts = 0;
     let outcome = stage.repeat(&request, player, due, &mut attempts).await;

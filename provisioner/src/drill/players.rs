@@ -16,6 +16,7 @@ use sha2::{Digest, Sha256};
 use tokio::sync::watch;
 
 use super::client::{Api, ApiError, Request};
+use super::load::score;
 use super::{DrillError, Options, api_failed};
 use crate::aws::error::CallError;
 use crate::engine::events::Event;
@@ -56,12 +57,20 @@ pub(super) struct Item {
     pub slot: Option<u8>,
 }
 
+/// What is played.
+#[derive(Debug, Clone)]
+pub(super) struct Game {
+    pub item: Item,
+    /// Whether the lowest score of the leaderboard is rank 1.
+    pub ascending: bool,
+}
+
 /// The test players of a drill.
 pub(super) struct Crew {
     pub api: Api,
     pub drill: String,
     pub players: Arc<Vec<Player>>,
-    pub item: Item,
+    pub game: Game,
 }
 
 /// The operator's key, which signs for grants and deletions. It stays in memory.
@@ -122,7 +131,7 @@ impl Player {
         format!("/v1/users/{}{rest}", self.user_id())
     }
 
-    async fn prepare(&self, api: &Api, drill: &str, coins: i64) -> Result<(), ApiError> {
+    async fn prepare(&self, api: &Api, drill: &str, coins: i64, first: i64) -> Result<(), ApiError> {
         self.sign_in(api).await?;
         let mut coins = coins;
         while coins > 0 {
@@ -136,7 +145,7 @@ impl Player {
                 Err(error) => return Err(error),
             }
         }
-        let score = json!({"score": super::load::LOWEST, "run_id": format!("{drill}-first")});
+        let score = json!({"score": first, "run_id": format!("{drill}-first")});
         api.until_done(&Request::post(self.path("/scores"), score), Some(&self.token()), WITHIN).await?;
         Ok(())
     }
@@ -169,23 +178,27 @@ impl Crew {
 
     fn of(api: Api, drill: &str, count: usize) -> Self {
         let players = (0..count).map(|number| Player::new(api.operator(), drill, number)).collect();
-        let item = Item { id: String::new(), price: 0, slot: None };
-        Self { api, drill: drill.to_owned(), players: Arc::new(players), item }
+        let game = Game { item: Item { id: String::new(), price: 0, slot: None }, ascending: false };
+        Self { api, drill: drill.to_owned(), players: Arc::new(players), game }
     }
 
     /// Makes the accounts, with coins to buy with and a score to be ranked by.
     pub async fn open(&mut self, options: &Options, stop: &watch::Receiver<bool>) -> Result<(), DrillError> {
         let failed = |source| api_failed("cannot make the test players", source);
         self.players[0].sign_in(&self.api).await.map_err(failed)?;
-        let catalog = Request::get("/v1/catalog");
-        let catalog = self.api.until_done(&catalog, Some(&self.players[0].token()), WITHIN).await.map_err(failed)?;
-        self.item = cheapest(&catalog)
+        let token = self.players[0].token();
+        let read = async |path| self.api.until_done(&Request::get(path), Some(&token), WITHIN).await.map_err(failed);
+        let (catalog, board) = (read("/v1/catalog").await?, read("/v1/leaderboard?limit=1").await?);
+        self.game.ascending = board.get("order").and_then(Value::as_str) == Some("ascending");
+        self.game.item = cheapest(&catalog)
             .ok_or_else(|| DrillError::Unfit("the catalogue is empty, so nothing can be bought".to_owned()))?;
         let purchases = (options.rate / 3.0 / self.players.len() as f64 * PROVISION.as_secs_f64()).ceil();
-        let coins = self.item.price.saturating_mul(purchases as i64);
-        let (api, drill) = (&self.api, &self.drill);
+        let coins = self.game.item.price.saturating_mul(purchases as i64);
+        let (api, drill, first) = (&self.api, &self.drill, score(0, &self.game));
         let mut preparing = stream::iter(self.players.iter())
-            .map(|player| async move { if *stop.borrow() { Ok(()) } else { player.prepare(api, drill, coins).await } })
+            .map(|player| async move {
+                if *stop.borrow() { Ok(()) } else { player.prepare(api, drill, coins, first).await }
+            })
             .buffer_unordered(AT_ONCE);
         while let Some(prepared) = preparing.next().await {
             prepared.map_err(failed)?;

@@ -2,6 +2,8 @@
 
 use jiff::Timestamp;
 
+use super::load::score;
+use super::players::{Game, Item};
 use super::*;
 
 /// A drill of 60 s whose writes stand still from 20 s to 27 s.
@@ -84,4 +86,13 @@ fn names_cannot_break_the_picture() {
 fn an_empty_drill_can_be_drawn() {
     let report = Report { series: Series::default(), seconds: 0.0, fault_at_seconds: None, ..report() };
     assert!(draw(&report).ends_with("</svg>\n"));
+}
+
+/// Whichever score is first: a test player is far behind, and each of its scores is better than the one before.
+#[test]
+fn test_players_displace_nobody() {
+    let game = |ascending| Game { item: Item { id: "sword".to_owned(), price: 1, slot: None }, ascending };
+    let (down, up) = (game(false), game(true));
+    assert!(score(0, &down) < score(1, &down) && score(1_000_000, &down) < 0);
+    assert!(score(0, &up) > score(1, &up) && score(1_000_000, &up) > 100_000_000);
 }

@@ -245,7 +245,16 @@ async fn last_bucket(session: &Session, cx: &Cx, lease: &mut Option<Lease>) -> R
         lease.abandon();
     }
     bucket::empty(cx, &name, &[]).await.map_err(DownError::LastBucket)?;
-    match cx.aws.s3.delete_bucket().bucket(&name).expected_bucket_owner(&cx.stack.account).send().await.map_err(crate::aws::error::CallError::from) {
+    match cx
+        .aws
+        .s3
+        .delete_bucket()
+        .bucket(&name)
+        .expected_bucket_owner(&cx.stack.account)
+        .send()
+        .await
+        .map_err(crate::aws::error::CallError::from)
+    {
         Ok(_) => Ok(()),
         Err(error) if error.is_not_found() => Ok(()),
         Err(error) if error.is(&["BucketNotEmpty"]) => Err(DownError::SomebodyCame),

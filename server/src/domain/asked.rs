@@ -10,10 +10,11 @@ use crate::store::{BoardKey, Order, SeasonRow, SeasonState, StoreError, chain};
 pub(super) async fn live<T>(
     game: &Game,
     key: &BoardKey,
+    order: Order,
     asked: impl Future<Output = Result<T, StoreError>>,
 ) -> Option<T> {
     // At once, and in this order: what is said of a board that is lost meanwhile does not count.
-    match tokio::join!(asked, game.stores.ranking.is_built(key)) {
+    match tokio::join!(asked, game.stores.ranking.is_built(key, order)) {
         (Ok(said), Ok(true)) => Some(said),
         (Ok(_), Ok(false)) => None,
         (Err(error), _) | (Ok(_), Err(error)) => {
@@ -41,7 +42,7 @@ impl Asked {
 
     /// What the ranking says; nothing of a season that has ended.
     pub(super) async fn live<T>(&self, game: &Game, asked: impl Future<Output = Result<T, StoreError>>) -> Option<T> {
-        if self.past.is_some() { None } else { live(game, &self.key, asked).await }
+        if self.past.is_some() { None } else { live(game, &self.key, self.order, asked).await }
     }
 }
 

@@ -112,7 +112,7 @@ impl Reconciler {
         Ok(applied)
     }
 
-    /// Builds each ranking that is empty. Answers how many standings were applied.
+    /// Builds each ranking that is empty, or was built in another order. Answers how many standings were applied.
     ///
     /// # Errors
     /// When a store is away.
@@ -120,7 +120,7 @@ impl Reconciler {
         let mut applied = 0;
         let definition = self.game.definition();
         for (board, key) in rankings(&definition.boards, self.game.world.now()) {
-            if !self.game.stores.ranking.is_built(&key).await? {
+            if !self.game.stores.ranking.is_built(&key, board.order).await? {
                 applied += self.rebuild(board, &key).await?;
             }
         }
@@ -132,7 +132,7 @@ impl Reconciler {
         let stores = &self.game.stores;
         let mut applied = 0;
         let mut after = None;
-        if !stores.ranking.begin_build(key, &self.owner).await? {
+        if !stores.ranking.begin_build(key, board.order, &self.owner).await? {
             return Ok(0);
         }
         loop {
@@ -144,7 +144,7 @@ impl Reconciler {
                 _ => break,
             }
         }
-        if !stores.ranking.finish_build(key, &self.owner).await? {
+        if !stores.ranking.finish_build(key, board.order, &self.owner).await? {
             tracing::info!(board = %key, "the ranking was lost again while it was built");
             return Ok(0);
         }

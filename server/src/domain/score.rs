@@ -13,7 +13,7 @@ use super::{
     event, fallback,
 };
 use crate::store::{
-    BoardKey, PlayerId, RankKey, RankPage, RankedEntry, ScoreOutcome, ScoreResult, ScoreRow, ScoreWrite,
+    BoardKey, Order, PlayerId, RankKey, RankPage, RankedEntry, ScoreOutcome, ScoreResult, ScoreRow, ScoreWrite,
 };
 
 /// Lines of a board in one answer.
@@ -124,7 +124,7 @@ pub async fn submit(game: &Game, player: &PlayerId, run: Run) -> Result<Submitte
 /// The score is committed by now: a ranking that is away costs the rank in the answer, not the score. And the ledger is
 /// not asked for it: writing comes first there.
 async fn rank_after(game: &Game, board: &Board, key: &BoardKey, row: &ScoreRow) -> Option<u64> {
-    let (entry, _) = live(game, key, game.stores.ranking.apply_one(key, board.order, row)).await?;
+    let (entry, _) = live(game, key, board.order, game.stores.ranking.apply_one(key, board.order, row)).await?;
     Some(entry.rank)
 }
 
@@ -146,6 +146,8 @@ pub struct Standing {
 pub struct Lines {
     /// The lines and the total.
     pub page: RankPage,
+    /// Which score is rank 1.
+    pub order: Order,
     /// The season.
     pub season: String,
     /// As with [`Standing`].
@@ -179,7 +181,7 @@ pub async fn rank(
     }
     // Not there yet is not the same as no score: the ledger knows.
     let Some(row) = game.stores.ledger.score(player, key).await? else { return Err(not_there(game, player).await?) };
-    if !stale && let Some(line) = live(game, key, game.stores.ranking.apply_one(key, order, &row)).await {
+    if !stale && let Some(line) = live(game, key, order, game.stores.ranking.apply_one(key, order, &row)).await {
         return Ok(standing(line, false));
     }
     Ok(standing(fallback::line(game, key, order, row.key).await?, true))
@@ -244,7 +246,7 @@ pub async fn page(
     let last = page.entries.last().filter(|_| more);
     let next_cursor =
         last.map(|last| game.cursors.seal(&listing, &Place { season: key.season.clone(), behind: last.key.clone() }));
-    Ok(Lines { page, season: asked.key.season, stale, next_cursor })
+    Ok(Lines { page, order, season: asked.key.season, stale, next_cursor })
 }
 
 /// The lines around a player's.
@@ -274,7 +276,7 @@ pub async fn around(
         None => fallback::around(game, key, order, player, radius).await?,
     };
     let Some(page) = page else { return Err(not_there(game, player).await?) };
-    Ok(Lines { page, season: asked.key.season, stale, next_cursor: None })
+    Ok(Lines { page, order, season: asked.key.season, stale, next_cursor: None })
 }
 
 /// The lines of some players, such as friends. `given` counts also those whose ids cannot be any.
@@ -303,5 +305,5 @@ pub async fn among(
         Some(page) => page,
         None => fallback::among(game, key, order, players).await?,
     };
-    Ok(Lines { page, season: asked.key.season, stale, next_cursor: None })
+    Ok(Lines { page, order, season: asked.key.season, stale, next_cursor: None })
 }

@@ -140,20 +140,20 @@ impl Ranking for FaultyRanking {
         self.reach()?.remove(board, players).await
     }
 
-    async fn is_built(&self, board: &BoardKey) -> Result<bool, StoreError> {
-        self.reach()?.is_built(board).await
+    async fn is_built(&self, board: &BoardKey, order: Order) -> Result<bool, StoreError> {
+        self.reach()?.is_built(board, order).await
     }
 
-    async fn begin_build(&self, board: &BoardKey, owner: &str) -> Result<bool, StoreError> {
-        self.reach()?.begin_build(board, owner).await
+    async fn begin_build(&self, board: &BoardKey, order: Order, owner: &str) -> Result<bool, StoreError> {
+        self.reach()?.begin_build(board, order, owner).await
     }
 
     async fn build(&self, board: &BoardKey, order: Order, rows: &[ScoreRow]) -> Result<(), StoreError> {
         self.reach()?.build(board, order, rows).await
     }
 
-    async fn finish_build(&self, board: &BoardKey, owner: &str) -> Result<bool, StoreError> {
-        self.reach()?.finish_build(board, owner).await
+    async fn finish_build(&self, board: &BoardKey, order: Order, owner: &str) -> Result<bool, StoreError> {
+        self.reach()?.finish_build(board, order, owner).await
     }
 
     async fn lead(&self, owner: &str, at_most: Duration) -> Result<bool, StoreError> {

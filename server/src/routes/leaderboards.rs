@@ -74,6 +74,8 @@ pub struct Friends {
 pub struct Leaderboard {
     /// The leaderboard.
     board: String,
+    /// Which score is rank 1: `descending`, the highest; `ascending`, the lowest.
+    order: &'static str,
     /// In order of rank.
     entries: Vec<Entry>,
     /// Players on the leaderboard.
@@ -108,6 +110,7 @@ fn leaderboard(board: &str, lines: score::Lines) -> Json<Leaderboard> {
     });
     Json(Leaderboard {
         board: board.to_owned(),
+        order: lines.order.name(),
         entries: entries.collect(),
         total: lines.page.total,
         next_cursor: lines.next_cursor,

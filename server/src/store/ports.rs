@@ -193,21 +193,21 @@ pub trait Ranking: Send + Sync {
     ) -> Result<Option<RankPage>, StoreError>;
     /// The lines of these players, in order of rank; who is not on the board is left out.
     async fn among(&self, board: &BoardKey, order: Order, players: &[PlayerId]) -> Result<RankPage, StoreError>;
-    /// Takes players off the board, and off the build beside it. Who is not on it is left out.
+    /// Takes players off the board, whatever its order, and off the build beside it. Who is not on it is left out.
     async fn remove(&self, board: &BoardKey, players: &[PlayerId]) -> Result<(), StoreError>;
-    /// Whether a build was finished since it was last empty: false after a loss of data.
-    async fn is_built(&self, board: &BoardKey) -> Result<bool, StoreError>;
+    /// Whether a build in this order was finished since it was last empty: false after a loss of data, or a change of order.
+    async fn is_built(&self, board: &BoardKey, order: Order) -> Result<bool, StoreError>;
     /// Begins to build a board anew beside the one there is; from here on [`Ranking::apply`] reaches both. What this
     /// owner had begun before is dropped. False: another is building it.
-    async fn begin_build(&self, board: &BoardKey, owner: &str) -> Result<bool, StoreError>;
+    async fn begin_build(&self, board: &BoardKey, order: Order, owner: &str) -> Result<bool, StoreError>;
     /// Takes standings into the build, as [`Ranking::apply`] does.
     async fn build(&self, board: &BoardKey, order: Order, rows: &[ScoreRow]) -> Result<(), StoreError>;
     /// Puts the build in the board's place, at once, if it is whole and still this owner's. False: it is not.
-    async fn finish_build(&self, board: &BoardKey, owner: &str) -> Result<bool, StoreError>;
+    async fn finish_build(&self, board: &BoardKey, order: Order, owner: &str) -> Result<bool, StoreError>;
     /// Whether this process shall keep the ranking for all that share it: one `owner` at a time, until it has not asked
     /// for this long.
     async fn lead(&self, owner: &str, at_most: Duration) -> Result<bool, StoreError>;
-    /// Drops a board that is not asked for any more.
+    /// Drops a board that is not asked for any more, whatever its order.
     async fn forget(&self, board: &BoardKey) -> Result<(), StoreError>;
     /// Reaches the ranking.
     async fn check(&self) -> Result<(), StoreError>;

@@ -33,6 +33,9 @@ pub enum Order {
 }
 
 impl Order {
+    /// Both of them.
+    pub const BOTH: [Self; 2] = [Self::Descending, Self::Ascending];
+
     /// As it is stored.
     #[must_use]
     pub fn name(self) -> &'static str {

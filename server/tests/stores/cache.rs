@@ -26,9 +26,33 @@ async fn a_cache_that_is_away_says_so_soon_and_is_used_again_when_it_is_back() {
     assert!(error.is_transient(), "{error:?}");
     assert!(started.elapsed() < Duration::from_secs(3), "{:?}", started.elapsed());
     redis.restart();
-    assert!(!ranking.is_built(&board).await.expect("answers"), "it came back empty");
+    assert!(!ranking.is_built(&board, DOWN).await.expect("answers"), "it came back empty");
     ranking.apply(&board, DOWN, &[row("a", 1, 1, 1)]).await.expect("takes");
     assert_eq!(ranking.rank(&board, DOWN, &player_id("a")).await.expect("reads").expect("ranked").0.rank, 1);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_cache_that_answers_nobody_is_waited_for_once() {
+    let redis = Redis::start(&[]);
+    let (ranking, board) = (open(&redis.settings()), board());
+    build(&ranking, &board, DOWN, &[row("a", 1, 1, 1)]).await;
+    let pid = redis.pid();
+    redis.signal("STOP", pid);
+    let silent = |error: &StoreError| {
+        assert!(error.is_transient(), "{error:?}");
+        server::store::chain(error).to_string().contains("has not answered a moment ago")
+    };
+    let player = player_id("a");
+    assert!(!silent(&ranking.rank(&board, DOWN, &player).await.expect_err("it does not answer")), "one waits");
+    let others = futures::future::join_all((0..50).map(|_| ranking.rank(&board, DOWN, &player))).await;
+    let refused = others.into_iter().filter_map(Result::err).filter(|error| silent(error)).count();
+    assert!(refused >= 49, "{refused} of 50 did not wait");
+    redis.signal("CONT", pid);
+    let started = Instant::now();
+    while ranking.rank(&board, DOWN, &player).await.is_err() {
+        assert!(started.elapsed() < Duration::from_secs(20), "it answers, and is not asked");
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -103,7 +127,7 @@ async fn a_boards_keys_lie_in_one_slot() {
         let (entry, total) = ranking.apply_one(&board, DOWN, &row("a", 1, 1, 1)).await.expect("takes");
         assert_eq!((entry.rank, total), (1, 1));
         build(&ranking, &board, DOWN, &[row("a", 1, 1, 1)]).await;
-        assert!(ranking.is_built(&board).await.expect("answers"));
+        assert!(ranking.is_built(&board, DOWN).await.expect("answers"));
         assert!(ranking.around(&board, DOWN, &player_id("a"), 1).await.expect("reads").is_some());
     }
 }

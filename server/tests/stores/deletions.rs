@@ -184,7 +184,7 @@ async fn players_leave_a_board_and_its_build(backend: Backend) {
     let (ranking, board) = (backend.ranking().await, board());
     let down = Order::Descending;
     ranking.apply(&board, down, &[row("a", 10, 1, 1), row("b", 20, 1, 1)]).await.expect("takes");
-    assert!(ranking.begin_build(&board, "me").await.expect("begins"));
+    assert!(ranking.begin_build(&board, down, "me").await.expect("begins"));
     ranking.build(&board, down, &[row("a", 10, 1, 1), row("b", 20, 1, 1), row("c", 30, 1, 1)]).await.expect("takes");
     let gone = ["a", "c", "nobody"].map(|id| PlayerId::parse(id).expect("an id"));
     ranking.remove(&board, &gone).await.expect("removes");
@@ -193,10 +193,10 @@ async fn players_leave_a_board_and_its_build(backend: Backend) {
         page.entries.into_iter().map(|entry| entry.key.player.to_string()).collect::<Vec<_>>()
     };
     assert_eq!(names().await, ["b"]);
-    assert!(ranking.finish_build(&board, "me").await.expect("finishes"), "it is whole");
+    assert!(ranking.finish_build(&board, down, "me").await.expect("finishes"), "it is whole");
     assert_eq!(names().await, ["b"]);
     ranking.remove(&board, &gone).await.expect("removes none");
-    assert!(ranking.is_built(&board).await.expect("answers"));
+    assert!(ranking.is_built(&board, down).await.expect("answers"));
     let (entry, total) = ranking.apply_one(&board, down, &row("a", 50, 2, 1)).await.expect("takes");
     assert_eq!((entry.rank, total), (1, 2));
 }

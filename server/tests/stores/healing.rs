@@ -71,9 +71,9 @@ async fn an_empty_ranking_is_built_from_the_ledger(backend: Backend) {
         players.insert(0, commit(&stores, &board, points).await);
     }
     let game = game(&stores, &board);
-    assert!(!stores.ranking.is_built(&board).await.expect("answers"));
+    assert!(!stores.ranking.is_built(&board, Order::Descending).await.expect("answers"));
     Reconciler::new(game).round().await.expect("builds");
-    assert!(stores.ranking.is_built(&board).await.expect("answers"));
+    assert!(stores.ranking.is_built(&board, Order::Descending).await.expect("answers"));
     let expected: Vec<_> = (1..).zip(players).collect();
     assert_eq!(ranked(&stores, &board).await, expected);
 }
@@ -143,7 +143,7 @@ async fn half_a_board_is_as_good_as_none() {
         let game = game(&stores, &board);
         let who = commit(&stores, &board, 1).await;
         Reconciler::new(game.clone()).round().await.expect("builds");
-        let gone: i64 = redis.command(&["DEL", &format!("rank:{{{board}}}:{lost}")]);
+        let gone: i64 = redis.command(&["DEL", &format!("rank:{{{board}}}:descending:{lost}")]);
         assert_eq!(gone, 1);
         Reconciler::new(game).round().await.expect("builds again");
         assert_eq!(ranked(&stores, &board).await, [(1, who)], "after the loss of {lost}");

@@ -18,6 +18,7 @@ crate::contract![
     around_is_cut_at_both_ends,
     boards_are_apart,
     a_board_is_built_when_its_build_is_finished,
+    a_board_whose_order_changes_is_built_anew,
     a_build_takes_what_is_written_meanwhile_and_the_place_at_once,
     a_board_has_one_builder_at_a_time,
     rows_at_once_leave_the_highest_version,
@@ -134,46 +135,68 @@ async fn boards_are_apart(backend: Backend) {
 
 async fn a_board_is_built_when_its_build_is_finished(backend: Backend) {
     let (ranking, one) = (backend.ranking().await, board());
-    assert!(!ranking.is_built(&one).await.expect("answers"));
+    assert!(!ranking.is_built(&one, Order::Descending).await.expect("answers"));
     ranking.apply(&one, Order::Descending, &[row("a", 1, 1, 1)]).await.expect("takes");
-    assert!(!ranking.is_built(&one).await.expect("answers"), "a score is no rebuild");
+    assert!(!ranking.is_built(&one, Order::Descending).await.expect("answers"), "a score is no rebuild");
     build(&*ranking.store, &one, Order::Descending, &[row("a", 1, 1, 1)]).await;
-    assert!(ranking.is_built(&one).await.expect("answers"));
+    assert!(ranking.is_built(&one, Order::Descending).await.expect("answers"));
     let page = ranking.page(&one, Order::Descending, None, 9).await.expect("reads");
     assert_eq!((names(&page), page.total), (vec![(1, "a")], 1), "the mark is nobody's rank");
     let empty = board();
     build(&*ranking.store, &empty, Order::Descending, &[]).await;
-    assert!(ranking.is_built(&empty).await.expect("answers"), "no players, but built");
+    assert!(ranking.is_built(&empty, Order::Descending).await.expect("answers"), "no players, but built");
+}
+
+async fn a_board_whose_order_changes_is_built_anew(backend: Backend) {
+    let (ranking, board) = (backend.ranking().await, board());
+    let rows = [row("a", 1, 1, 1), row("b", 2, 1, 1)];
+    build(&*ranking.store, &board, Order::Descending, &rows).await;
+    assert!(!ranking.is_built(&board, Order::Ascending).await.expect("answers"));
+    build(&*ranking.store, &board, Order::Ascending, &rows).await;
+    assert!(ranking.is_built(&board, Order::Ascending).await.expect("answers"));
+    assert_eq!(names(&ranking.page(&board, Order::Ascending, None, 9).await.expect("reads")), [(1, "a"), (2, "b")]);
+    // Who leaves the board leaves it in both orders.
+    ranking.remove(&board, &[player_id("a")]).await.expect("removes");
+    for order in Order::BOTH {
+        assert_eq!(names(&ranking.page(&board, order, None, 9).await.expect("reads")), [(1, "b")], "{order:?}");
+    }
+    ranking.forget(&board).await.expect("forgets");
+    for order in Order::BOTH {
+        assert!(!ranking.is_built(&board, order).await.expect("answers"), "{order:?}");
+    }
 }
 
 async fn a_build_takes_what_is_written_meanwhile_and_the_place_at_once(backend: Backend) {
     let (ranking, board, down) = (backend.ranking().await, board(), Order::Descending);
     build(&*ranking.store, &board, down, &[row("a", 1, 1, 1), row("gone", 9, 1, 1)]).await;
-    assert!(ranking.begin_build(&board, "me").await.expect("begins"));
+    assert!(ranking.begin_build(&board, Order::Descending, "me").await.expect("begins"));
     ranking.build(&board, down, &[row("a", 1, 1, 1), row("b", 2, 1, 1)]).await.expect("takes");
     ranking.apply(&board, down, &[row("b", 5, 2, 2), row("c", 3, 2, 1)]).await.expect("takes");
     // Read before the last write, and late.
     ranking.build(&board, down, &[row("b", 2, 1, 1)]).await.expect("takes");
     let before = ranking.page(&board, down, None, 9).await.expect("reads");
     assert_eq!(names(&before), [(1, "gone"), (2, "b"), (3, "c"), (4, "a")]);
-    assert!(ranking.finish_build(&board, "me").await.expect("finishes"));
+    assert!(ranking.finish_build(&board, Order::Descending, "me").await.expect("finishes"));
     assert_eq!(names(&ranking.page(&board, down, None, 9).await.expect("reads")), [(1, "b"), (2, "c"), (3, "a")]);
-    assert!(ranking.is_built(&board).await.expect("answers"));
-    assert!(!ranking.finish_build(&board, "me").await.expect("answers"), "there is nothing more to finish");
+    assert!(ranking.is_built(&board, Order::Descending).await.expect("answers"));
+    assert!(
+        !ranking.finish_build(&board, Order::Descending, "me").await.expect("answers"),
+        "there is nothing more to finish"
+    );
 }
 
 async fn a_board_has_one_builder_at_a_time(backend: Backend) {
     let (ranking, board, down) = (backend.ranking().await, board(), Order::Descending);
-    assert!(ranking.begin_build(&board, "first").await.expect("begins"));
+    assert!(ranking.begin_build(&board, Order::Descending, "first").await.expect("begins"));
     ranking.build(&board, down, &[row("a", 1, 1, 1)]).await.expect("takes");
-    assert!(!ranking.begin_build(&board, "second").await.expect("answers"));
-    assert!(!ranking.finish_build(&board, "second").await.expect("answers"));
-    assert!(!ranking.is_built(&board).await.expect("answers"));
-    assert!(ranking.begin_build(&board, "first").await.expect("begins again"));
+    assert!(!ranking.begin_build(&board, Order::Descending, "second").await.expect("answers"));
+    assert!(!ranking.finish_build(&board, Order::Descending, "second").await.expect("answers"));
+    assert!(!ranking.is_built(&board, Order::Descending).await.expect("answers"));
+    assert!(ranking.begin_build(&board, Order::Descending, "first").await.expect("begins again"));
     ranking.build(&board, down, &[row("b", 2, 1, 1)]).await.expect("takes");
-    assert!(ranking.finish_build(&board, "first").await.expect("finishes"));
+    assert!(ranking.finish_build(&board, Order::Descending, "first").await.expect("finishes"));
     assert_eq!(names(&ranking.page(&board, down, None, 9).await.expect("reads")), [(1, "b")]);
-    assert!(ranking.begin_build(&board, "second").await.expect("begins"));
+    assert!(ranking.begin_build(&board, Order::Descending, "second").await.expect("begins"));
 }
 
 async fn rows_at_once_leave_the_highest_version(backend: Backend) {

@@ -78,7 +78,7 @@ impl Place {
 /// Ranks of all boards of one process.
 #[derive(Default)]
 pub struct InProcessRanking {
-    boards: RwLock<HashMap<BoardKey, Place>>,
+    boards: RwLock<HashMap<(BoardKey, Order), Place>>,
 }
 
 /// A board, and the build that may take its place.
@@ -90,21 +90,21 @@ struct Place {
 
 impl InProcessRanking {
     // A panic cannot leave a board half changed in a way that a later apply does not mend, so poison is ignored.
-    fn read<T>(&self, board: &BoardKey, empty: T, read: impl FnOnce(&Standings) -> T) -> T {
+    fn read<T>(&self, board: &BoardKey, order: Order, empty: T, read: impl FnOnce(&Standings) -> T) -> T {
         let boards = self.boards.read().unwrap_or_else(PoisonError::into_inner);
-        boards.get(board).map_or(empty, |place| read(&place.standings))
+        boards.get(&(board.clone(), order)).map_or(empty, |place| read(&place.standings))
     }
 
-    fn write<T>(&self, board: &BoardKey, write: impl FnOnce(&mut Place) -> T) -> T {
+    fn write<T>(&self, board: &BoardKey, order: Order, write: impl FnOnce(&mut Place) -> T) -> T {
         let mut boards = self.boards.write().unwrap_or_else(PoisonError::into_inner);
-        write(boards.entry(board.clone()).or_default())
+        write(boards.entry((board.clone(), order)).or_default())
     }
 }
 
 #[async_trait]
 impl Ranking for InProcessRanking {
     async fn apply(&self, board: &BoardKey, order: Order, rows: &[ScoreRow]) -> Result<(), StoreError> {
-        self.write(board, |place| rows.iter().for_each(|row| place.apply(order, row)));
+        self.write(board, order, |place| rows.iter().for_each(|row| place.apply(order, row)));
         Ok(())
     }
 
@@ -114,7 +114,7 @@ impl Ranking for InProcessRanking {
         order: Order,
         row: &ScoreRow,
     ) -> Result<(RankedEntry, u64), StoreError> {
-        self.write(board, |place| {
+        self.write(board, order, |place| {
             place.apply(order, row);
             let standings = &place.standings;
             let entry = standings.index_of(&row.key.player).and_then(|index| standings.entry(index, order));
@@ -129,7 +129,7 @@ impl Ranking for InProcessRanking {
         order: Order,
         player: &PlayerId,
     ) -> Result<Option<(RankedEntry, u64)>, StoreError> {
-        self.read(board, Ok(None), |standings| {
+        self.read(board, order, Ok(None), |standings| {
             let entry = standings.index_of(player).and_then(|index| standings.entry(index, order)).transpose()?;
             Ok(entry.map(|entry| (entry, standings.total())))
         })
@@ -142,7 +142,7 @@ impl Ranking for InProcessRanking {
         after: Option<&RankKey>,
         limit: u32,
     ) -> Result<RankPage, StoreError> {
-        self.read(board, Ok(RankPage::default()), |standings| {
+        self.read(board, order, Ok(RankPage::default()), |standings| {
             let start = after.map_or(0, |key| standings.behind(&key.encode(order)));
             standings.slice(start, limit as usize, order)
         })
@@ -156,7 +156,7 @@ impl Ranking for InProcessRanking {
         radius: u32,
     ) -> Result<Option<RankPage>, StoreError> {
         let radius = radius as usize;
-        self.read(board, Ok(None), |standings| {
+        self.read(board, order, Ok(None), |standings| {
             let Some(index) = standings.index_of(player) else {
                 return Ok(None);
             };
@@ -166,7 +166,7 @@ impl Ranking for InProcessRanking {
     }
 
     async fn among(&self, board: &BoardKey, order: Order, players: &[PlayerId]) -> Result<RankPage, StoreError> {
-        self.read(board, Ok(RankPage::default()), |standings| {
+        self.read(board, order, Ok(RankPage::default()), |standings| {
             let mut indices: Vec<usize> = players.iter().filter_map(|player| standings.index_of(player)).collect();
             indices.sort_unstable();
             indices.dedup();
@@ -176,23 +176,24 @@ impl Ranking for InProcessRanking {
     }
 
     async fn remove(&self, board: &BoardKey, players: &[PlayerId]) -> Result<(), StoreError> {
-        self.write(board, |place| {
+        let mut boards = self.boards.write().unwrap_or_else(PoisonError::into_inner);
+        for place in boards.iter_mut().filter(|((of, _), _)| of == board).map(|(_, place)| place) {
             for player in players {
                 place.standings.remove(player);
                 if let Some((_, build)) = &mut place.build {
                     build.remove(player);
                 }
             }
-        });
+        }
         Ok(())
     }
 
-    async fn is_built(&self, board: &BoardKey) -> Result<bool, StoreError> {
-        Ok(self.read(board, false, |standings| standings.built))
+    async fn is_built(&self, board: &BoardKey, order: Order) -> Result<bool, StoreError> {
+        Ok(self.read(board, order, false, |standings| standings.built))
     }
 
-    async fn begin_build(&self, board: &BoardKey, owner: &str) -> Result<bool, StoreError> {
-        Ok(self.write(board, |place| {
+    async fn begin_build(&self, board: &BoardKey, order: Order, owner: &str) -> Result<bool, StoreError> {
+        Ok(self.write(board, order, |place| {
             let free = place.build.as_ref().is_none_or(|(builder, _)| builder == owner);
             if free {
                 place.build = Some((owner.to_owned(), Standings::default()));
@@ -202,7 +203,7 @@ impl Ranking for InProcessRanking {
     }
 
     async fn build(&self, board: &BoardKey, order: Order, rows: &[ScoreRow]) -> Result<(), StoreError> {
-        self.write(board, |place| {
+        self.write(board, order, |place| {
             if let Some((_, build)) = &mut place.build {
                 rows.iter().for_each(|row| build.apply(order, row));
             }
@@ -210,8 +211,8 @@ impl Ranking for InProcessRanking {
         Ok(())
     }
 
-    async fn finish_build(&self, board: &BoardKey, owner: &str) -> Result<bool, StoreError> {
-        Ok(self.write(board, |place| {
+    async fn finish_build(&self, board: &BoardKey, order: Order, owner: &str) -> Result<bool, StoreError> {
+        Ok(self.write(board, order, |place| {
             let Some((_, mut built)) = place.build.take_if(|(builder, _)| builder == owner) else { return false };
             built.built = true;
             place.standings = built;
@@ -225,7 +226,7 @@ impl Ranking for InProcessRanking {
     }
 
     async fn forget(&self, board: &BoardKey) -> Result<(), StoreError> {
-        self.boards.write().unwrap_or_else(PoisonError::into_inner).remove(board);
+        self.boards.write().unwrap_or_else(PoisonError::into_inner).retain(|(of, _), _| of != board);
         Ok(())
     }
 

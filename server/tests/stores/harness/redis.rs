@@ -66,6 +66,19 @@ impl Redis {
         Self::start_at(address, &[&options[..], &more[..]].concat())
     }
 
+    /// Sends a signal to the server, by name.
+    pub fn signal(&self, name: &str, pid: u32) {
+        let sent = std::process::Command::new("kill").args([&format!("-{name}"), &pid.to_string()]).status();
+        assert!(sent.expect("kill runs").success(), "{name} to {pid}");
+    }
+
+    /// The server's process number.
+    pub fn pid(&self) -> u32 {
+        let info = self.command::<String>(&["INFO", "server"]);
+        let line = info.lines().find_map(|line| line.strip_prefix("process_id:"));
+        line.expect("it says so").trim().parse().expect("a number")
+    }
+
     pub fn kill(&mut self) {
         self.process.kill();
     }

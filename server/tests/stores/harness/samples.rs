@@ -124,7 +124,7 @@ pub async fn ledger_sum(ledger: &dyn Ledger, player: &PlayerId) -> (i64, usize) 
 
 /// Fills a board as a rebuild does.
 pub async fn build(ranking: &dyn Ranking, board: &BoardKey, order: Order, rows: &[ScoreRow]) {
-    assert!(ranking.begin_build(board, "test").await.expect("begins"));
+    assert!(ranking.begin_build(board, order, "test").await.expect("begins"));
     ranking.build(board, order, rows).await.expect("takes");
-    assert!(ranking.finish_build(board, "test").await.expect("finishes"));
+    assert!(ranking.finish_build(board, order, "test").await.expect("finishes"));
 }

@@ -1,5 +1,6 @@
 //! One shared connection to a Redis endpoint, replaced when it may be worth nothing any more.
 
+use std::sync::{Mutex as SyncMutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use redis::aio::MultiplexedConnection;
@@ -8,6 +9,7 @@ use tokio::sync::Mutex;
 use tokio::time::{Instant, sleep};
 use tracing::Instrument as _;
 
+use super::breaker::{Admitted, Breaker};
 use crate::store::{StoreError, TRACED};
 
 /// The store's name in errors.
@@ -24,6 +26,7 @@ const PAUSES: [Duration; 2] = [Duration::from_millis(20), Duration::from_millis(
 pub(super) struct Link {
     client: Client,
     state: Mutex<State>,
+    breaker: SyncMutex<Breaker>,
 }
 
 #[derive(Default)]
@@ -45,7 +48,7 @@ enum Verdict {
 
 impl Link {
     pub fn new(client: Client) -> Self {
-        Self { client, state: Mutex::new(State::default()) }
+        Self { client, state: Mutex::default(), breaker: SyncMutex::default() }
     }
 
     /// Runs a script. It must be safe to repeat.
@@ -65,22 +68,47 @@ impl Link {
         operation: &'static str,
         script: &ScriptInvocation<'_>,
     ) -> Result<T, StoreError> {
+        let admitted = self.breaker().admit(Instant::now());
+        if admitted == Admitted::Not {
+            let silent = std::io::Error::new(std::io::ErrorKind::TimedOut, "it has not answered a moment ago");
+            return Err(StoreError::unavailable(STORE, operation, RedisError::from(silent)));
+        }
         let mut pauses = PAUSES.iter();
         loop {
+            let began = Instant::now();
             let error = match self.attempt(script).await {
-                Ok(value) => return Ok(value),
+                Ok(value) => {
+                    self.breaker().answered(Instant::now());
+                    return Ok(value);
+                }
                 Err(error) => error,
             };
             if verdict(&error) == Verdict::Lasting {
+                self.breaker().answered(Instant::now());
                 return Err(StoreError::failed(STORE, operation, error));
             }
-            let Some(pause) = pauses.next() else {
+            let silent = error.is_timeout() && self.waited_in_vain(began);
+            let next = pauses.next().filter(|_| !silent && admitted == Admitted::Freely);
+            let Some(pause) = next else {
                 return Err(StoreError::unavailable(STORE, operation, error));
             };
             tracing::debug!(operation, error = %crate::store::chain(&error), "trying again");
             metrics::counter!("cache_retries_total", "operation" => operation).increment(1);
             sleep(pause.mul_f64(rand::random_range(0.5..1.0))).await;
         }
+    }
+
+    fn breaker(&self) -> MutexGuard<'_, Breaker> {
+        self.breaker.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Notes that a call was not answered in time. Whether nobody's was.
+    fn waited_in_vain(&self, began: Instant) -> bool {
+        let mut breaker = self.breaker();
+        if breaker.waited_in_vain(began, Instant::now()) {
+            metrics::counter!("cache_silences_total").increment(1);
+        }
+        breaker.is_silent()
     }
 
     async fn attempt<T: FromRedisValue>(&self, script: &ScriptInvocation<'_>) -> Result<T, RedisError> {

@@ -2,6 +2,7 @@
 //! ([`RankKey::encode`]) are the order, and a hash that knows each player's member and its version. Both keys of a board
 //! carry the same hash tag: a script's keys lie in one slot.
 
+mod breaker;
 mod link;
 mod scripts;
 
@@ -66,7 +67,7 @@ impl RedisRanking {
         order: Order,
         rows: &[ScoreRow],
     ) -> redis::ScriptInvocation<'_> {
-        let build = Keys::of_build(board);
+        let build = Keys::of_build(board, order);
         let mut script = self.scripts.apply.key(keys.members);
         script.key(keys.standings).key(build.members).key(build.standings);
         for row in rows {
@@ -76,22 +77,27 @@ impl RedisRanking {
     }
 }
 
-/// The keys of a board.
+/// The keys of a board in one order: one whose order changes is built anew.
 struct Keys {
     members: String,
     standings: String,
 }
 
 impl Keys {
-    fn of(board: &BoardKey) -> Self {
-        Self { members: format!("rank:{{{board}}}:members"), standings: format!("rank:{{{board}}}:standings") }
+    fn of(board: &BoardKey, order: Order) -> Self {
+        let way = order.name();
+        Self {
+            members: format!("rank:{{{board}}}:{way}:members"),
+            standings: format!("rank:{{{board}}}:{way}:standings"),
+        }
     }
 
     /// Where it is built anew, before it takes the board's place.
-    fn of_build(board: &BoardKey) -> Self {
+    fn of_build(board: &BoardKey, order: Order) -> Self {
+        let way = order.name();
         Self {
-            members: format!("rank:{{{board}}}:build:members"),
-            standings: format!("rank:{{{board}}}:build:standings"),
+            members: format!("rank:{{{board}}}:{way}:build:members"),
+            standings: format!("rank:{{{board}}}:{way}:build:standings"),
         }
     }
 }
@@ -137,7 +143,7 @@ fn rank_page((total, first, members): Lines, order: Order) -> Result<RankPage, S
 impl Ranking for RedisRanking {
     async fn apply(&self, board: &BoardKey, order: Order, rows: &[ScoreRow]) -> Result<(), StoreError> {
         for some in rows.chunks(ROWS) {
-            let script = self.standings_script(Keys::of(board), board, order, some);
+            let script = self.standings_script(Keys::of(board, order), board, order, some);
             let _: redis::Value = self.primary.run("taking standings", &script).await?;
         }
         Ok(())
@@ -149,7 +155,7 @@ impl Ranking for RedisRanking {
         order: Order,
         row: &ScoreRow,
     ) -> Result<(RankedEntry, u64), StoreError> {
-        let script = self.standings_script(Keys::of(board), board, order, std::slice::from_ref(row));
+        let script = self.standings_script(Keys::of(board, order), board, order, std::slice::from_ref(row));
         let (rank, member, total): (u64, Vec<u8>, u64) = self.primary.run("taking a standing", &script).await?;
         Ok((entry(rank, &member, order)?, total))
     }
@@ -160,7 +166,7 @@ impl Ranking for RedisRanking {
         order: Order,
         player: &PlayerId,
     ) -> Result<Option<(RankedEntry, u64)>, StoreError> {
-        let keys = Keys::of(board);
+        let keys = Keys::of(board, order);
         let mut script = self.scripts.rank.key(keys.members);
         script.key(keys.standings).arg(player.as_str());
         let answer: Vec<redis::Value> = self.primary.run("reading a rank", &script).await?;
@@ -175,7 +181,7 @@ impl Ranking for RedisRanking {
         after: Option<&RankKey>,
         limit: u32,
     ) -> Result<RankPage, StoreError> {
-        let mut script = self.scripts.page.key(Keys::of(board).members);
+        let mut script = self.scripts.page.key(Keys::of(board, order).members);
         script.arg(after.map(|key| key.encode(order)).unwrap_or_default()).arg(limit);
         rank_page(self.read("reading a board", &script).await?, order)
     }
@@ -187,7 +193,7 @@ impl Ranking for RedisRanking {
         player: &PlayerId,
         radius: u32,
     ) -> Result<Option<RankPage>, StoreError> {
-        let keys = Keys::of(board);
+        let keys = Keys::of(board, order);
         let mut script = self.scripts.around.key(keys.members);
         script.key(keys.standings).arg(player.as_str()).arg(radius);
         // Who has just scored looks here: not from a replica.
@@ -196,7 +202,7 @@ impl Ranking for RedisRanking {
     }
 
     async fn among(&self, board: &BoardKey, order: Order, players: &[PlayerId]) -> Result<RankPage, StoreError> {
-        let keys = Keys::of(board);
+        let keys = Keys::of(board, order);
         let mut script = self.scripts.rank.key(keys.members);
         script.key(keys.standings);
         for player in players {
@@ -209,27 +215,29 @@ impl Ranking for RedisRanking {
     }
 
     async fn remove(&self, board: &BoardKey, players: &[PlayerId]) -> Result<(), StoreError> {
-        let (keys, build) = (Keys::of(board), Keys::of_build(board));
-        for some in players.chunks(ROWS) {
-            let mut script = self.scripts.remove.key(&keys.members);
-            script.key(&keys.standings).key(&build.members).key(&build.standings);
-            for player in some {
-                script.arg(player.as_str());
+        for order in Order::BOTH {
+            let (keys, build) = (Keys::of(board, order), Keys::of_build(board, order));
+            for some in players.chunks(ROWS) {
+                let mut script = self.scripts.remove.key(&keys.members);
+                script.key(&keys.standings).key(&build.members).key(&build.standings);
+                for player in some {
+                    script.arg(player.as_str());
+                }
+                let _: redis::Value = self.primary.run("taking players off a board", &script).await?;
             }
-            let _: redis::Value = self.primary.run("taking players off a board", &script).await?;
         }
         Ok(())
     }
 
-    async fn is_built(&self, board: &BoardKey) -> Result<bool, StoreError> {
-        let keys = Keys::of(board);
+    async fn is_built(&self, board: &BoardKey, order: Order) -> Result<bool, StoreError> {
+        let keys = Keys::of(board, order);
         let mut script = self.scripts.built.key(keys.members);
         script.key(keys.standings);
         self.primary.run("asking for a board", &script).await
     }
 
-    async fn begin_build(&self, board: &BoardKey, owner: &str) -> Result<bool, StoreError> {
-        let build = Keys::of_build(board);
+    async fn begin_build(&self, board: &BoardKey, order: Order, owner: &str) -> Result<bool, StoreError> {
+        let build = Keys::of_build(board, order);
         let mut script = self.scripts.begin_build.key(build.members);
         script.key(build.standings).arg(owner).arg(BUILDER_SILENT_MS);
         self.primary.run("beginning a board", &script).await
@@ -237,18 +245,18 @@ impl Ranking for RedisRanking {
 
     async fn build(&self, board: &BoardKey, order: Order, rows: &[ScoreRow]) -> Result<(), StoreError> {
         for some in rows.chunks(ROWS) {
-            let script = self.standings_script(Keys::of_build(board), board, order, some);
+            let script = self.standings_script(Keys::of_build(board, order), board, order, some);
             let _: redis::Value = self.primary.run("building a board", &script).await?;
         }
-        let build = Keys::of_build(board);
+        let build = Keys::of_build(board, order);
         let mut script = self.scripts.keep_build.key(build.members);
         script.key(build.standings).arg(BUILDER_SILENT_MS);
         let _: redis::Value = self.primary.run("building a board", &script).await?;
         Ok(())
     }
 
-    async fn finish_build(&self, board: &BoardKey, owner: &str) -> Result<bool, StoreError> {
-        let (keys, build) = (Keys::of(board), Keys::of_build(board));
+    async fn finish_build(&self, board: &BoardKey, order: Order, owner: &str) -> Result<bool, StoreError> {
+        let (keys, build) = (Keys::of(board, order), Keys::of_build(board, order));
         let mut script = self.scripts.finish_build.key(keys.members);
         script.key(keys.standings).key(build.members).key(build.standings).arg(owner);
         self.primary.run("finishing a board", &script).await
@@ -261,10 +269,12 @@ impl Ranking for RedisRanking {
     }
 
     async fn forget(&self, board: &BoardKey) -> Result<(), StoreError> {
-        let (keys, build) = (Keys::of(board), Keys::of_build(board));
-        let mut script = self.scripts.forget.key(keys.members);
-        script.key(keys.standings).key(build.members).key(build.standings);
-        let _: redis::Value = self.primary.run("dropping a board", &script).await?;
+        for order in Order::BOTH {
+            let (keys, build) = (Keys::of(board, order), Keys::of_build(board, order));
+            let mut script = self.scripts.forget.key(keys.members);
+            script.key(keys.standings).key(build.members).key(build.standings);
+            let _: redis::Value = self.primary.run("dropping a board", &script).await?;
+        }
         Ok(())
     }
 
