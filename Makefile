@@ -64,7 +64,7 @@ lint: ## formatting and clippy, warnings are errors
 	$(CARGO) fmt --all --check
 	$(CARGO) clippy $(ALL) -- -D warnings
 
-test: test-unit test-server test-emulator test-e2e test-bench ## every test; sets up what it needs
+test: test-unit test-server test-emulator test-e2e test-deploy test-bench ## every test; sets up what it needs
 
 test-unit: ## unit tests and snapshots of the provisioner
 	$(CARGO) test --workspace --locked --lib --bins
@@ -84,7 +84,7 @@ test-crash: build release setup ## stop up and down at every mutating call, in f
 	LOCAL_AWS_PYTHON="$$(tests/emulator/setup.sh | tail -n 1)" PROVISION="$(DIST)/provision" \
 		$(CARGO) test --workspace --locked --test crash -- --ignored --nocapture
 
-test-deploy: build release setup ## deploys under load, releases that are broken, kills in the middle: some minutes, on a quiet machine
+test-deploy: build release setup ## deploys under load, releases that are broken, kills in the middle: a quarter of an hour
 	LOCAL_AWS_PYTHON="$$(tests/emulator/setup.sh | tail -n 1)" PROVISION="$(DIST)/provision" \
 		$(CARGO) test --workspace --locked --test deploy -- --test-threads=1 --nocapture
 

@@ -252,7 +252,8 @@ impl Stack {
     /// Until an alarm of the servers is on, or none is any longer.
     fn until_alarm(&self, on: bool) {
         let code = "watched = ['unhealthy-hosts', 'server-errors', 'load-balancer-errors', 'latency']\n\
-            on = api.describe_alarms(StateValue='ALARM', AlarmNamePrefix='game-dev')['MetricAlarms']\n\
+            alarms = api.describe_alarms(AlarmNamePrefix='game-dev')['MetricAlarms']\n\
+            on = [alarm for alarm in alarms if alarm['StateValue'] == 'ALARM']\n\
             print([(a['AlarmName'], a['StateReason']) for a in on if any(name in a['AlarmName'] for name in watched)])";
         let started = Instant::now();
         loop {

@@ -110,3 +110,19 @@ fn at_any_moment_the_next_run_converges() {
     println!("{} signalled, {} of them before their end; each next run converged, 0 left", counts.0, counts.1);
     assert!(counts.1 * 2 > counts.0, "hardly any was stopped in time");
 }
+
+/// Ctrl-C where a question is open is a no, at once: nothing was changed, and the next run is not kept waiting.
+#[test]
+fn ctrl_c_at_a_question_is_a_no() {
+    let aws = LocalAws::start(&["--no-waits", "--control-plane-only"]);
+    let blueprint = root().join("blueprints/rehearsal.toml").display().to_string();
+    let up = ["up", &blueprint, "--control-plane-only"];
+    let ran = aws.answering("^", &up);
+    assert_eq!(ran.code, Some(130), "{}", ran.out);
+    assert!(ran.out.contains("nothing was changed"), "{}", ran.out);
+    assert_eq!(mutations(&aws), 0);
+    aws.done(&["up", &blueprint, "--control-plane-only", "--yes"]);
+    aws.forget_calls();
+    let ran = aws.answering("^", &["down", &blueprint, "--allow-data-loss"]);
+    assert_eq!((ran.code, mutations(&aws)), (Some(130), 0), "{}", ran.out);
+}

@@ -1,6 +1,6 @@
 """Runs a command on a terminal of its own, answers its questions, and ends as it ends: terminal.py ANSWERS COMMAND...
 
-ANSWERS is one letter a question (`ny`: no, then yes). What the terminal shows goes to standard output; a question that no letter
+ANSWERS is one letter a question (`ny`: no, then yes; `^` is Ctrl-C). What the terminal shows goes to standard output; a question that no letter
 is left for, and letters that nobody asked for, are errors.
 """
 
@@ -23,7 +23,8 @@ while True:
     shown += part
     while shown.count(b"[y/N]") > asked:
         asked += 1
-        os.write(terminal, (answers.pop(0) if answers else sys.exit("one question too many")).encode() + b"\n")
+        answer = answers.pop(0) if answers else sys.exit("one question too many")
+        os.write(terminal, b"\x03" if answer == "^" else answer.encode() + b"\n")
 _, status = os.waitpid(child, 0)
 sys.stdout.write(shown.decode(errors="replace"))
 if answers:

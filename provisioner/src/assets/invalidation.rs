@@ -48,9 +48,16 @@ pub async fn invalidate(
     let (begun, limit) = (Instant::now(), session.pace.deadline(LIMIT));
     while wait && !session.stopped() && begun.elapsed() < limit {
         let request = session.aws.cloudfront.get_invalidation().distribution_id(distribution).id(&id);
-        let answer = request.send().await.map_err(AssetsError::call("see whether CloudFront is done"))?;
-        if answer.invalidation.is_some_and(|invalidation| invalidation.status == "Completed") {
-            return Ok(Invalidation::Completed);
+        match request.send().await.map_err(CallError::from) {
+            Ok(answer) if answer.invalidation.as_ref().is_some_and(|it| it.status == "Completed") => {
+                return Ok(Invalidation::Completed);
+            }
+            Ok(_) => {}
+            // What was pushed is there, and CloudFront goes on by itself.
+            Err(error) => {
+                tracing::warn!(%error, "whether CloudFront is done cannot be seen");
+                break;
+            }
         }
         tokio::time::sleep(session.pace.interval(EXPECTED)).await;
     }

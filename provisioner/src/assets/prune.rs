@@ -28,19 +28,17 @@ pub async fn prune(
         return Ok(Pruned::default());
     }
     // Every kept one is read before anything is deleted: one that cannot be read ends it here.
-    let named: Vec<BTreeSet<String>> = stream::iter(&kept)
-        .map(|listed| async move {
-            let (_, manifest) = bucket.manifest(listed).await?;
-            Ok::<_, AssetsError>(manifest.files.into_iter().map(|entry| entry.url).collect())
-        })
-        .buffered(4)
-        .try_collect()
-        .await?;
+    let mut unnamed: BTreeSet<&str> = there.keys().map(String::as_str).collect();
+    let mut manifests = stream::iter(&kept).map(|listed| bucket.manifest(listed)).buffered(2);
+    while let Some((_, manifest)) = manifests.try_next().await? {
+        for entry in &manifest.files {
+            unnamed.remove(entry.url.as_str());
+        }
+    }
     // Manifests first: killed in between, objects are left that nobody names, never a manifest that lacks some.
     let manifests: Vec<String> = doomed.iter().map(Listed::key).collect();
     bucket.delete(&manifests).await?;
-    let unnamed = |key: &&String| !named.iter().any(|keys| keys.contains(*key));
-    let objects: Vec<String> = there.keys().filter(unnamed).cloned().collect();
+    let objects: Vec<String> = unnamed.into_iter().map(str::to_owned).collect();
     bucket.delete(&objects).await?;
     Ok(Pruned { versions: doomed.iter().map(|listed| listed.version).collect(), objects: objects.len() })
 }

@@ -54,7 +54,7 @@ struct Source {
 struct PushArgs {
     #[command(flatten)]
     source: Source,
-    /// How many versions stay [default: `keep` of the blueprint's [assets], or 10]
+    /// How many versions stay [default: `keep` of the blueprint's [assets]; all where --stack names the stack]
     #[arg(long, value_name = "COUNT", value_parser = clap::value_parser!(u16).range(1..=1000))]
     keep: Option<u16>,
     /// Do not wait until every edge of CloudFront has the new manifest
@@ -113,7 +113,8 @@ struct Opened {
     session: Session,
     target: Target,
     found: Found,
-    keep: u16,
+    /// None: the blueprint was not read, so all of them.
+    keep: Option<u16>,
 }
 
 impl Source {
@@ -142,7 +143,8 @@ impl Source {
         if found.hidden > 0 {
             session.note(&format!("{} hidden files and directories are left out", found.hidden));
         }
-        Ok(Opened { session, target, found, keep: section.keep })
+        let keep = which.stack.is_none().then_some(section.keep);
+        Ok(Opened { session, target, found, keep })
     }
 }
 
@@ -176,7 +178,7 @@ fn failed(run: &Run, error: &AssetsError) -> super::Ended {
 
 async fn push(run: &Run, args: &PushArgs) -> Outcome {
     let Opened { session, target, found, keep } = args.source.open(run).await?;
-    let keep = usize::from(args.keep.unwrap_or(keep));
+    let keep = args.keep.or(keep).map_or(usize::MAX, usize::from);
     let push = assets::Push { found: &found, keep, wait: !args.no_wait };
     let published = assets::push(&session, &target, push).await.map_err(|error| failed(run, &error))?;
     show_published(run, "pushed", &published);

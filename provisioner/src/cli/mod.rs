@@ -25,6 +25,7 @@ mod up;
 mod validate;
 
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use clap::{Args, Parser, Subcommand};
 use tokio::sync::watch;
@@ -176,6 +177,8 @@ struct Run {
     /// A terminal may be drawn on.
     live: bool,
     stop: watch::Receiver<bool>,
+    /// A signal came while a question was open.
+    unanswered: AtomicBool,
 }
 
 /// An error at the edge: already worded, with its exit code.
@@ -193,7 +196,14 @@ pub async fn run(cli: Cli, stop: watch::Receiver<bool>) -> Exit {
         region: cli.global.region,
         profile: cli.global.profile,
     };
-    let run = Run { ui: Ui::new(cli.global.json, streams, color), connection, yes: cli.global.yes, live: color, stop };
+    let run = Run {
+        ui: Ui::new(cli.global.json, streams, color),
+        connection,
+        yes: cli.global.yes,
+        live: color,
+        stop,
+        unanswered: AtomicBool::new(false),
+    };
     let outcome = match cli.verb {
         Verb::Init(args) => init::run(&run, &args),
         Verb::Validate(args) => validate::run(&run, &args),
@@ -218,6 +228,7 @@ pub async fn run(cli: Cli, stop: watch::Receiver<bool>) -> Exit {
     };
     run.ui.quiet();
     match outcome {
+        _ if run.unanswered.load(Ordering::Relaxed) => Exit::Interrupted,
         Ok(exit) | Err(Ended(exit)) => exit,
     }
 }
@@ -295,11 +306,16 @@ impl Run {
         Ok((session, stack))
     }
 
-    /// Asks, unless `--yes`. Without a terminal and without `--yes` the answer is no, and says why.
+    /// Asks, unless `--yes`. Without a terminal and without `--yes` the answer is no, and says why; Ctrl-C is a no.
     fn confirm(&self, question: &str) -> bool {
+        let stopped = || *self.stop.borrow();
         self.yes
-            || self.ui.ask(question).unwrap_or_else(|| {
-                self.ui.note("nobody can be asked here: pass --yes to go on without asking");
+            || self.ui.ask(question, stopped).unwrap_or_else(|| {
+                if stopped() {
+                    self.unanswered.store(true, Ordering::Relaxed);
+                } else {
+                    self.ui.note("nobody can be asked here: pass --yes to go on without asking");
+                }
                 false
             })
     }

@@ -6,6 +6,7 @@
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
+use aws_sdk_s3::config::timeout::TimeoutConfig;
 use aws_sdk_s3::primitives::ByteStream;
 use jiff::Timestamp;
 use tokio::task::JoinHandle;
@@ -19,6 +20,9 @@ use crate::aws::intercept::NODE;
 pub const LEASE_KEY: &str = "lease/holder";
 /// The key of the lease of those who push assets: they exclude each other, not `up`.
 pub const ASSETS_LEASE_KEY: &str = "lease/assets";
+
+/// For each of the lease's own calls.
+const PATIENCE: Duration = Duration::from_secs(15);
 
 /// Why the lease was not had.
 #[derive(Debug, thiserror::Error)]
@@ -200,6 +204,12 @@ fn lost_race(error: &CallError) -> bool {
     error.is(&["PreconditionFailed", "ConditionalRequestConflict", "NoSuchKey"])
 }
 
+/// One that hangs is given up while there is still time to try again before the lease runs out.
+fn patience() -> aws_sdk_s3::config::Builder {
+    let timeouts = TimeoutConfig::builder().operation_timeout(PATIENCE).build();
+    aws_sdk_s3::Config::builder().timeout_config(timeouts)
+}
+
 async fn put(spot: &Spot, holder: &Holder, condition: &Condition) -> Result<String, CallError> {
     let body = serde_json::to_vec(holder).expect("a holder is plain data");
     let request = spot.s3.put_object().bucket(&spot.bucket).key(spot.key).body(ByteStream::from(body));
@@ -207,14 +217,14 @@ async fn put(spot: &Spot, holder: &Holder, condition: &Condition) -> Result<Stri
         Condition::Absent => request.if_none_match("*"),
         Condition::Etag(etag) => request.if_match(etag),
     };
-    let answer = request.send().await?;
+    let answer = request.customize().config_override(patience()).send().await?;
     Ok(answer.e_tag().unwrap_or_default().to_owned())
 }
 
 async fn read(spot: &Spot) -> Result<Option<(Holder, String)>, CallError> {
     use crate::aws::error::GoneOk;
     let request = spot.s3.get_object().bucket(&spot.bucket).key(spot.key);
-    let Some(answer) = request.send().await.gone_ok()? else { return Ok(None) };
+    let Some(answer) = request.customize().config_override(patience()).send().await.gone_ok()? else { return Ok(None) };
     let etag = answer.e_tag().unwrap_or_default().to_owned();
     let body = answer.body.collect().await.map(|body| body.into_bytes()).unwrap_or_default();
     // An unreadable lease counts as held until its owner (or a newer provision) writes it again.

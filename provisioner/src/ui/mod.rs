@@ -224,16 +224,31 @@ impl Ui {
         self.say(&table.to_string());
     }
 
-    /// Asks; `None` where nobody can answer.
-    pub fn ask(&self, question: &str) -> Option<bool> {
+    /// Asks until `stopped`; `None` where nobody can answer, or nobody did.
+    pub fn ask(&self, question: &str, stopped: impl Fn() -> bool) -> Option<bool> {
         if !std::io::stdin().is_terminal() || self.json {
             return None;
         }
         self.quiet();
         let _ = write!(anstream::stderr(), "{} [y/N] ", question.bold());
         let _ = std::io::stderr().flush();
-        let mut answer = String::new();
-        std::io::stdin().lock().read_line(&mut answer).ok()?;
+        let (heard, hears) = std::sync::mpsc::channel();
+        // It may wait for ever: it ends with the process.
+        std::thread::spawn(move || {
+            let mut answer = String::new();
+            let read = std::io::stdin().lock().read_line(&mut answer);
+            let _ = heard.send(read.map(|_| answer));
+        });
+        let answer = loop {
+            match hears.recv_timeout(std::time::Duration::from_millis(50)) {
+                Ok(answer) => break answer.ok()?,
+                Err(std::sync::mpsc::RecvTimeoutError::Timeout) if !stopped() => {}
+                Err(_) => {
+                    let _ = writeln!(anstream::stderr());
+                    return None;
+                }
+            }
+        };
         Some(matches!(answer.trim().to_lowercase().as_str(), "y" | "yes"))
     }
 }
