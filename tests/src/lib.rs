@@ -1,5 +1,6 @@
 //! Helpers of the end-to-end tests: a local AWS of one's own, the built binaries, and independent listings.
 
+pub mod assets;
 pub mod crash;
 pub mod dice;
 pub mod held;

@@ -1,9 +1,11 @@
 //! The table that the players' logs are kept in.
 
+mod backup;
+
 use std::time::Duration;
 
 use aws_sdk_dynamodb::types::{
-    AttributeDefinition, BackupStatus, BackupSummary, BillingMode, ContinuousBackupsStatus, KeySchemaElement, KeyType,
+    AttributeDefinition, BillingMode, ContinuousBackupsStatus, KeySchemaElement, KeyType,
     PointInTimeRecoverySpecification, PointInTimeRecoveryStatus, ScalarAttributeType, TableDescription, TableStatus,
     TimeToLiveSpecification, TimeToLiveStatus,
 };
@@ -147,7 +149,7 @@ impl Kind for DynamodbTable {
             return Ok(());
         }
         if !cx.options.allow_data_loss {
-            back_up(cx, name).await?;
+            backup::take(cx, name).await?;
         }
         if live.spec.deletion_protection && cx.options.allow_data_loss {
             set_protection(cx, name, false).await?;
@@ -276,60 +278,4 @@ async fn set_recovery(cx: &Cx, name: &str, on: bool) -> Result<()> {
 async fn set_protection(cx: &Cx, name: &str, on: bool) -> Result<()> {
     cx.aws.dynamodb.update_table().table_name(name).deletion_protection_enabled(on).send().await?;
     Ok(())
-}
-
-/// Takes the last backup, once a run: its name is the run's, so that one whose answer was lost is found. Backups carry no
-/// tags; the name says whose it is. Those of this table that earlier runs took before they ended early are told too.
-async fn back_up(cx: &Cx, name: &str) -> Result<()> {
-    let what = format!("backup of table {name}");
-    let taken = |kept: &super::context::Kept| kept.what.starts_with(&what);
-    if cx.kept.lock().unwrap_or_else(std::sync::PoisonError::into_inner).iter().any(taken) {
-        return Ok(());
-    }
-    let backup_name = format!("{name}-{}", cx.begun.strftime("%Y%m%d-%H%M%S"));
-    let keep = |backup_name: &str, arn: &str| {
-        cx.keep(
-            format!("{what}: {backup_name}"),
-            format!("aws dynamodb delete-backup --region {} --backup-arn {arn}", cx.stack.home),
-        );
-    };
-    let (ours, earlier): (Vec<_>, Vec<_>) = backups(cx, name).await?.into_iter().partition(|(n, _)| *n == backup_name);
-    let arn = match ours.into_iter().next() {
-        Some((_, arn)) => arn,
-        None => {
-            let call = cx.aws.dynamodb.create_backup().table_name(name).backup_name(&backup_name);
-            let Some(answer) = call.send().await.gone_ok()? else { return Ok(()) };
-            let Some(details) = answer.backup_details else { return Ok(()) };
-            details.backup_arn
-        }
-    };
-    settle(&backup_name, SETTLES_WITHIN, || async {
-        let answer = cx.aws.dynamodb.describe_backup().backup_arn(&arn).send().await?;
-        let details = answer.backup_description.and_then(|description| description.backup_details);
-        let status = details.map_or(BackupStatus::Creating, |details| details.backup_status);
-        Ok((status != BackupStatus::Available).then(|| status.as_str().to_lowercase()))
-    })
-    .await?;
-    keep(&backup_name, &arn);
-    earlier.iter().for_each(|(name, arn)| keep(name, arn));
-    Ok(())
-}
-
-/// Names and ARNs of the backups of the table that there is now, not of one that had its name before.
-async fn backups(cx: &Cx, name: &str) -> Result<Vec<(String, String)>> {
-    let Some(table) = describe(cx, name).await? else { return Ok(Vec::new()) };
-    let ours = |backup: &BackupSummary| {
-        backup.table_id() == table.table_id() && backup.backup_name().is_some_and(|n| n.starts_with(&format!("{name}-")))
-    };
-    let (mut found, mut from) = (Vec::new(), None);
-    loop {
-        let call = cx.aws.dynamodb.list_backups().table_name(name).set_exclusive_start_backup_arn(from);
-        let answer = call.send().await?;
-        let page = answer.backup_summaries().iter().filter(|backup| ours(backup));
-        found.extend(page.filter_map(|backup| Some((backup.backup_name.clone()?, backup.backup_arn.clone()?))));
-        from = answer.last_evaluated_backup_arn;
-        if from.is_none() {
-            return Ok(found);
-        }
-    }
 }
