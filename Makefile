@@ -64,7 +64,7 @@ lint: ## formatting and clippy, warnings are errors
 	$(CARGO) fmt --all --check
 	$(CARGO) clippy $(ALL) -- -D warnings
 
-test: test-unit test-server test-emulator test-e2e test-deploy test-bench ## every test; sets up what it needs
+test: test-unit test-server test-emulator test-e2e test-bench ## every test but test-crash and test-deploy; sets up what it needs
 
 test-unit: ## unit tests and snapshots of the provisioner
 	$(CARGO) test --workspace --locked --lib --bins
@@ -80,7 +80,7 @@ test-e2e: build release setup ## the built binaries against the local AWS
 	LOCAL_AWS_PYTHON="$$(tests/emulator/setup.sh | tail -n 1)" PROVISION="$(DIST)/provision" \
 		$(CARGO) test --workspace --locked $(E2E_TESTS)
 
-test-crash: build release setup ## stop up and down at every mutating call, in four ways each: about an hour
+test-crash: build release setup ## stop up and down at every mutating call, in four ways each: half an hour to an hour
 	LOCAL_AWS_PYTHON="$$(tests/emulator/setup.sh | tail -n 1)" PROVISION="$(DIST)/provision" \
 		$(CARGO) test --workspace --locked --test crash -- --ignored --nocapture
 
