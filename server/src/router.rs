@@ -1,7 +1,8 @@
 //! All routes, their gates, and their description.
 
 use axum::{
-    Json, Router, extract::DefaultBodyLimit, middleware::from_fn_with_state, response::IntoResponse as _, routing::get,
+    Router, body::Bytes, extract::DefaultBodyLimit, http::header, middleware::from_fn_with_state,
+    response::IntoResponse as _, routing::get,
 };
 use tower_http::catch_panic::CatchPanicLayer;
 use utoipa::{
@@ -100,10 +101,12 @@ pub fn openapi() -> utoipa::openapi::OpenApi {
 pub fn router(app: Shared, limits: &Limits) -> Router {
     let (routes, mut document) = described(limits).split_for_parts();
     statuses::complete(&mut document);
-    let document = std::sync::Arc::new(document);
+    // Once, and not for every request.
+    let document = Bytes::from(document.to_json().expect("a description is plain data"));
+    let json = [(header::CONTENT_TYPE, "application/json")];
     let docs = SwaggerUi::new("/docs").config(DocsConfig::from("/openapi.json"));
     routes
-        .route("/openapi.json", get(move || async move { Json(document.as_ref().clone()) }))
+        .route("/openapi.json", get(move || std::future::ready((json, document.clone()))))
         .merge(Router::from(docs))
         .fallback(|| async { Problem::new(&NOT_FOUND) })
         .method_not_allowed_fallback(|| async { Problem::new(&METHOD_NOT_ALLOWED) })
@@ -115,6 +118,6 @@ pub fn router(app: Shared, limits: &Limits) -> Router {
 
 /// Metrics, on a port of their own.
 pub fn metrics_router(handle: metrics_exporter_prometheus::PrometheusHandle) -> Router {
-    let text = [(axum::http::header::CONTENT_TYPE, "text/plain; version=0.0.4")];
+    let text = [(header::CONTENT_TYPE, "text/plain; version=0.0.4")];
     Router::new().route("/metrics", get(move || async move { (text, handle.render()) }))
 }

@@ -62,5 +62,10 @@ pub(super) async fn asked(game: &Game, board: &Board, season: Option<&str>) -> R
     }
     let past = game.stores.ledger.season(&key).await?;
     // A season without a score leaves nothing.
-    if past.is_none() && !is_running { Err(DomainError::UnknownBoard) } else { Ok(Asked { key, order, past }) }
+    if past.is_none() && !is_running {
+        return Err(DomainError::UnknownBoard);
+    }
+    // What has ended keeps its order when that of the board is changed.
+    let order = past.as_ref().and_then(|season| season.order).unwrap_or(order);
+    Ok(Asked { key, order, past })
 }

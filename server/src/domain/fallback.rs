@@ -24,7 +24,10 @@ impl Totals {
     }
 
     fn keep(&self, board: &BoardKey, now: Timestamp, total: u64) {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).insert(board.clone(), (now, total));
+        let mut totals = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        // Seasons come and go.
+        totals.retain(|_, (at, _)| now.duration_since(*at) < TOTAL_KEPT);
+        totals.insert(board.clone(), (now, total));
     }
 }
 
@@ -107,4 +110,20 @@ async fn slice(game: &Game, board: &BoardKey, order: Order, skip: u64, limit: u3
     let keys = game.stores.ledger.ranked(board, order, skip, limit).await?;
     let entries = (skip + 1..).zip(keys).map(|(rank, key)| RankedEntry { rank, key }).collect();
     Ok(RankPage { entries, total: total(game, board, order).await? })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn totals_that_are_too_old_are_not_kept() {
+        let at = |second| Timestamp::from_second(second).expect("in range");
+        let board = |season: &str| BoardKey { board: "main".to_owned(), season: season.to_owned() };
+        let totals = Totals::default();
+        totals.keep(&board("old"), at(0), 5);
+        assert_eq!((totals.kept(&board("old"), at(1)), totals.kept(&board("old"), at(2))), (Some(5), None));
+        totals.keep(&board("new"), at(2), 6);
+        assert_eq!(totals.0.lock().expect("unpoisoned").len(), 1);
+    }
 }

@@ -93,6 +93,17 @@ fn nothing_is_routed_without_a_description() {
     assert_eq!(described, ROUTES.len());
 }
 
+#[tokio::test]
+async fn every_client_gets_the_same_document() {
+    let server = Server::start().await;
+    let generated = router::openapi().to_json().expect("JSON");
+    for _ in 0..2 {
+        let answer = server.get("/openapi.json", "").await;
+        assert_eq!(answer.headers.get("content-type").expect("a type"), "application/json");
+        assert!(answer.text == generated);
+    }
+}
+
 /// The committed copy, for those who make clients. Written anew with `UPDATE_OPENAPI=1 cargo test -p server`.
 #[test]
 fn the_committed_document_is_the_generated_one() {

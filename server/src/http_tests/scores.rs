@@ -107,6 +107,10 @@ async fn lower_is_better_where_the_board_says_so() {
     post(&server, &one, json!({ "score": 61, "run_id": "a", "board": "laps" })).await.expect(200);
     let fast = post(&server, &two, json!({ "score": 59, "run_id": "a", "board": "laps" })).await.expect(200);
     assert_eq!(fast["rank"], 1);
+    let order = async |path: &str| server.get(path, &one.token).await.expect(200)["order"].clone();
+    assert_eq!(order("/v1/leaderboards/laps").await, "ascending");
+    assert_eq!(order(&format!("/v1/leaderboards/laps/around/{}", one.id)).await, "ascending");
+    assert_eq!(order("/v1/leaderboard").await, "descending");
     let slow = post(&server, &two, json!({ "score": 70, "run_id": "b", "board": "laps" })).await.expect(200);
     assert_eq!((&slow["best"], &slow["improved"]), (&json!(59), &json!(false)));
     // Boards do not mix.

@@ -9,7 +9,7 @@ use crate::{
         reconcile::Reconciler,
         season::{SeasonKeeper, Settled},
     },
-    store::{Reward, Rewards},
+    store::{Order, Reward, Rewards},
 };
 
 /// Its seasons are shorter than an access token lives.
@@ -45,6 +45,25 @@ fn next_season(server: &Server) {
 
 async fn settle(server: &Server) -> Settled {
     SeasonKeeper::new(server.app.game.clone()).round().await.expect("settles")
+}
+
+#[tokio::test]
+async fn a_season_that_has_ended_keeps_its_order_when_its_boards_is_changed() {
+    let server = start(Vec::new()).await;
+    let (first, second) = (server.player("1").await, server.player("2").await);
+    run(&server, &first, 9, "a").await;
+    run(&server, &second, 5, "a").await;
+    let season = server.get("/v1/leaderboard", &first.token).await.expect(200)["season"].clone();
+    next_season(&server);
+    settle(&server).await;
+    let game = &server.app.game;
+    let catalogue = game.definition().catalogue.clone();
+    let turned = Board { order: Order::Ascending, ..half_hours() };
+    game.redefine(Definition { boards: Boards::new(turned, Vec::new()), catalogue });
+    let path = format!("/v1/leaderboard?season={}", season.as_str().expect("a season"));
+    let ended = server.get(&path, &first.token).await.expect(200);
+    assert_eq!((&ended["order"], &ended["entries"][0]["user_id"]), (&json!("descending"), &json!(first.id)));
+    assert_eq!(server.get("/v1/leaderboard", &first.token).await.expect(200)["order"], "ascending");
 }
 
 #[tokio::test]

@@ -126,5 +126,7 @@ async fn a_token_of_a_player_who_is_not_there_is_404() {
     let player = super::harness::Player { id: "01GHOST".to_owned(), token, refresh: String::new() };
     let item = json!({ "item_id": "101", "expected_price": 100 });
     server.buy(&player, "k", item).await.problem(404, "unknown-player");
+    let events = json!({ "events": [{ "name": "seen", "at": server.app.game.world.now() }] });
+    server.post("/v1/events", &player.token, events).await.problem(404, "unknown-player");
     server.grant("01GHOST", "k", 1).await.problem(404, "unknown-player");
 }

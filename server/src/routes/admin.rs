@@ -194,7 +194,7 @@ async fn revoke(
 /// Delete a player's account.
 ///
 /// Nothing of it is kept but its receipts, so that none of them is worth coins twice, and its events in the log, which go
-/// when their retention is over. Access tokens of the player are good for nothing but sending events until they expire.
+/// when their retention is over. Access tokens of the player are good for nothing but reading leaderboards until they expire.
 #[utoipa::path(
     delete, path = "/admin/v1/users/{id}", tag = "admin", operation_id = "delete_player",
     params(("id" = String, Path, description = "Any player's id.")),

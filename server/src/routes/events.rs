@@ -52,6 +52,7 @@ pub struct Accepted {
     responses(
         (status = 202, description = "They will be in the log.", body = Accepted),
         (status = 401, description = "No valid access token.", body = ProblemDocument, content_type = "application/problem+json"),
+        (status = 404, description = "No such player any more.", body = ProblemDocument, content_type = "application/problem+json"),
         (status = 422, description = "Wrong values; none was taken.", body = ProblemDocument, content_type = "application/problem+json"),
     )
 )]
@@ -67,6 +68,10 @@ async fn send(
         properties: event.properties.unwrap_or_default(),
     });
     let events = event::accept(&app.game.world, &player, key.as_deref(), batch.collect())?;
+    // The token may have outlived its player, of whom nothing more is logged then.
+    if !app.game.stores.ledger.player_exists(&player).await.map_err(DomainError::from)? {
+        return Err(DomainError::UnknownPlayer.into());
+    }
     app.game.stores.ledger.append_events(&events).await.map_err(DomainError::from)?;
     app.game.outbox_wake.notify_one();
     Ok((StatusCode::ACCEPTED, Json(Accepted { accepted: events.len() })))

@@ -33,7 +33,7 @@ pub trait Ledger: Send + Sync {
 
     /// Keeps a new session.
     async fn insert_session(&self, session: &SessionRow) -> Result<(), StoreError>;
-    /// The session of this id, expired or not.
+    /// The session of this id, expired or not. One that was kept while its player was being deleted is as good as none.
     async fn session(&self, id: &str) -> Result<Option<SessionRow>, StoreError>;
     /// Replaces the token if `expected` is still the valid one (which becomes the previous one). False: it was not.
     async fn rotate_session(
@@ -202,7 +202,8 @@ pub trait Ranking: Send + Sync {
     async fn begin_build(&self, board: &BoardKey, order: Order, owner: &str) -> Result<bool, StoreError>;
     /// Takes standings into the build, as [`Ranking::apply`] does.
     async fn build(&self, board: &BoardKey, order: Order, rows: &[ScoreRow]) -> Result<(), StoreError>;
-    /// Puts the build in the board's place, at once, if it is whole and still this owner's. False: it is not.
+    /// Puts the build in the board's place, at once, if it is whole and still this owner's. False: it is not. What there
+    /// was in the other order goes: nobody keeps it true any more, should the order change back.
     async fn finish_build(&self, board: &BoardKey, order: Order, owner: &str) -> Result<bool, StoreError>;
     /// Whether this process shall keep the ranking for all that share it: one `owner` at a time, until it has not asked
     /// for this long.

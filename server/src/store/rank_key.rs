@@ -36,6 +36,15 @@ impl Order {
     /// Both of them.
     pub const BOTH: [Self; 2] = [Self::Descending, Self::Ascending];
 
+    /// The one that it is not.
+    #[must_use]
+    pub fn reverse(self) -> Self {
+        match self {
+            Self::Descending => Self::Ascending,
+            Self::Ascending => Self::Descending,
+        }
+    }
+
     /// As it is stored.
     #[must_use]
     pub fn name(self) -> &'static str {
@@ -48,7 +57,7 @@ impl Order {
     /// The reverse of [`Order::name`].
     #[must_use]
     pub fn named(name: &str) -> Option<Self> {
-        [Self::Descending, Self::Ascending].into_iter().find(|order| order.name() == name)
+        Self::BOTH.into_iter().find(|order| order.name() == name)
     }
 }
 

@@ -69,6 +69,8 @@ pub struct SeasonRow {
     pub state: SeasonState,
     /// Players archived so far; all of them when it is settled.
     pub players: u64,
+    /// Which score is first, whatever its board says since. Unset: it is not closed.
+    pub order: Option<Order>,
 }
 
 /// A season to close. What it says is kept and decides how the season is settled.

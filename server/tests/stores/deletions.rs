@@ -16,6 +16,7 @@ crate::contract![
     nothing_is_left_of_a_player_but_its_receipts,
     who_plays_in_a_season_that_is_being_settled_stays_until_it_is,
     who_is_deleted_while_playing_leaves_nothing,
+    no_session_outlives_its_player,
     who_left_the_ledger_leaves_the_ranking_too,
     players_leave_a_board_and_its_build,
 ];
@@ -161,6 +162,19 @@ async fn who_is_deleted_while_playing_leaves_nothing(backend: Backend) {
         assert_eq!(ledger.score(who, &key).await.expect("reads"), None);
     }
     assert_eq!(ledger.outbox_backlog().await.expect("reads").0, 0);
+}
+
+async fn no_session_outlives_its_player(backend: Backend) {
+    let ledger = backend.ledger().await;
+    let who = player(&*ledger.store, 0).await;
+    let [before, late] = [id(), id()].map(|id| crate::sessions::session(&who, &id, at(1000)));
+    ledger.insert_session(&before).await.expect("keeps");
+    assert_eq!(ledger.delete_player(&who, at(1)).await.expect("deletes"), DeleteOutcome::Deleted);
+    // A device that was let in just before the deletion.
+    ledger.insert_session(&late).await.expect("answers");
+    for gone in [before, late] {
+        assert_eq!(ledger.session(&gone.id).await.expect("reads"), None);
+    }
 }
 
 async fn who_left_the_ledger_leaves_the_ranking_too(backend: Backend) {

@@ -155,7 +155,11 @@ async fn a_board_whose_order_changes_is_built_anew(backend: Backend) {
     build(&*ranking.store, &board, Order::Ascending, &rows).await;
     assert!(ranking.is_built(&board, Order::Ascending).await.expect("answers"));
     assert_eq!(names(&ranking.page(&board, Order::Ascending, None, 9).await.expect("reads")), [(1, "a"), (2, "b")]);
-    // Who leaves the board leaves it in both orders.
+    // And when it changes back, what was built first has long been overtaken.
+    assert!(!ranking.is_built(&board, Order::Descending).await.expect("answers"));
+    assert_eq!(names(&ranking.page(&board, Order::Descending, None, 9).await.expect("reads")), []);
+    // Who leaves the board leaves it in both orders: a server of the release before may still write the other.
+    ranking.apply(&board, Order::Descending, &rows).await.expect("takes");
     ranking.remove(&board, &[player_id("a")]).await.expect("removes");
     for order in Order::BOTH {
         assert_eq!(names(&ranking.page(&board, order, None, 9).await.expect("reads")), [(1, "b")], "{order:?}");

@@ -191,6 +191,8 @@ async fn a_board_is_settled_in_its_order(backend: Backend) {
     ledger.close_season(&closing(&key, Order::Ascending)).await.expect("closes");
     // What is said later does not count.
     ledger.close_season(&closing(&key, Order::Descending)).await.expect("answers");
+    let order = ledger.season(&key).await.expect("reads").expect("there").order;
+    assert_eq!(order, Some(Order::Ascending));
     assert_eq!(settle(&*ledger.store, &key, 2).await, (9, 9));
     let archived = ledger.final_page(&key, 0, 100).await.expect("reads");
     let expected = ledger.ranked(&key, Order::Ascending, 0, 100).await.expect("reads");

@@ -121,7 +121,7 @@ pub(super) async fn insert_session(db: &Db, session: &SessionRow) -> Result<(), 
 }
 
 pub(super) async fn session(db: &Db, id: &str) -> Result<Option<SessionRow>, StoreError> {
-    let row = sqlx::query("SELECT * FROM sessions WHERE id = ?")
+    let row = sqlx::query("SELECT s.* FROM sessions s JOIN players p ON p.id = s.player WHERE s.id = ?")
         .bind(id)
         .fetch_optional(db.readers())
         .await

@@ -212,12 +212,16 @@ impl Ranking for InProcessRanking {
     }
 
     async fn finish_build(&self, board: &BoardKey, order: Order, owner: &str) -> Result<bool, StoreError> {
-        Ok(self.write(board, order, |place| {
+        let finished = self.write(board, order, |place| {
             let Some((_, mut built)) = place.build.take_if(|(builder, _)| builder == owner) else { return false };
             built.built = true;
             place.standings = built;
             true
-        }))
+        });
+        if finished {
+            self.write(board, order.reverse(), |place| place.standings = Standings::default());
+        }
+        Ok(finished)
     }
 
     async fn lead(&self, _: &str, _: Duration) -> Result<bool, StoreError> {

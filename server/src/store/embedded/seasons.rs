@@ -49,6 +49,7 @@ fn season(row: &SqliteRow) -> Result<SeasonRow, StoreError> {
         ends_at: timestamp(row, "ends_at")?,
         state: SeasonState::numbered(state).ok_or_else(|| corrupt(format_args!("state {state} of a season")))?,
         players: column::<i64>(row, "players")?.unsigned_abs(),
+        order: column::<Option<String>>(row, "rank_order")?.as_deref().and_then(Order::named),
     })
 }
 

@@ -143,10 +143,11 @@ async fn insert_sessions(connection: &mut MySqlConnection, sessions: &[SessionRo
     Ok(vec![(); sessions.len()])
 }
 
-/// The session of this id.
+/// The session of this id, unless its player is gone.
 pub(super) async fn session(connection: &mut MySqlConnection, id: &str) -> Result<Option<SessionRow>, DbError> {
     let row = sqlx::query(
-        "SELECT user_id, token_hash, previous_hash, rotated_at, expires_at FROM sessions WHERE session_id = ?",
+        "SELECT s.user_id, s.token_hash, s.previous_hash, s.rotated_at, s.expires_at FROM sessions s \
+         JOIN players p ON p.user_id = s.user_id WHERE s.session_id = ?",
     )
     .bind(id)
     .fetch_optional(connection)

@@ -52,27 +52,24 @@ fn season(row: &MySqlRow) -> Result<SeasonRow, DbError> {
         ends_at: get_time(row, "ends_at")?,
         state: SeasonState::numbered(state).ok_or_else(|| DbError::Corrupt(format!("state {state} of a season")))?,
         players: get::<i64>(row, "players")?.unsigned_abs(),
+        order: get::<Option<String>>(row, "rank_order")?.as_deref().and_then(Order::named),
     })
 }
 
+const COLUMNS: &str = "board, season, ends_at, state, players, rank_order";
+
 /// A season.
 pub(super) async fn read(connection: &mut MySqlConnection, key: &BoardKey) -> Result<Option<SeasonRow>, DbError> {
-    let row = sqlx::query("SELECT board, season, ends_at, state, players FROM seasons WHERE board = ? AND season = ?")
-        .bind(&key.board)
-        .bind(&key.season)
-        .fetch_optional(connection)
-        .await?;
+    let sql = format!("SELECT {COLUMNS} FROM seasons WHERE board = ? AND season = ?");
+    let row = sqlx::query(AssertSqlSafe(sql)).bind(&key.board).bind(&key.season).fetch_optional(connection).await?;
     row.as_ref().map(season).transpose()
 }
 
 /// Those that are not settled.
 pub(super) async fn unsettled(connection: &mut MySqlConnection) -> Result<Vec<SeasonRow>, DbError> {
-    let rows = sqlx::query(
-        "SELECT board, season, ends_at, state, players FROM seasons WHERE state < ? ORDER BY ends_at, board, season",
-    )
-    .bind(SeasonState::Settled.number())
-    .fetch_all(connection)
-    .await?;
+    let sql = format!("SELECT {COLUMNS} FROM seasons WHERE state < ? ORDER BY ends_at, board, season");
+    let query = sqlx::query(AssertSqlSafe(sql)).bind(SeasonState::Settled.number());
+    let rows = query.fetch_all(connection).await?;
     rows.iter().map(season).collect()
 }
 

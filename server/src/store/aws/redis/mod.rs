@@ -257,8 +257,10 @@ impl Ranking for RedisRanking {
 
     async fn finish_build(&self, board: &BoardKey, order: Order, owner: &str) -> Result<bool, StoreError> {
         let (keys, build) = (Keys::of(board, order), Keys::of_build(board, order));
+        let other = Keys::of(board, order.reverse());
         let mut script = self.scripts.finish_build.key(keys.members);
-        script.key(keys.standings).key(build.members).key(build.standings).arg(owner);
+        script.key(keys.standings).key(build.members).key(build.standings);
+        script.key(other.members).key(other.standings).arg(owner);
         self.primary.run("finishing a board", &script).await
     }
 
