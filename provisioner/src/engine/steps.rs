@@ -181,7 +181,18 @@ fn goes_first(step: &Step, needed: &Step) -> bool {
 
 /// Whether `from` needs `to`, itself or through what it needs.
 fn leads(desired: &Desired, from: &str, to: &str) -> bool {
-    desired.needs.get(from).into_iter().flatten().any(|need| need == to || leads(desired, need, to))
+    let (mut seen, mut open) = (BTreeSet::new(), vec![from]);
+    while let Some(address) = open.pop() {
+        for need in desired.needs.get(address).into_iter().flatten().map(String::as_str) {
+            if need == to {
+                return true;
+            }
+            if seen.insert(need) {
+                open.push(need);
+            }
+        }
+    }
+    false
 }
 
 /// Whether a replaced node's successor is made before it goes: where its kind says so, and nothing that the successor
